@@ -1,0 +1,36 @@
+"""Who acts: people, services and the system itself, as the trusted caller has authenticated them."""
+
+from typing import Literal
+
+from governance.domain.values import Id, Ids, Value
+
+ActorKind = Literal["user", "service", "system", "policy", "scheduler", "administrator"]
+
+
+class Actor(Value):
+    """Who acts, with the roles and groups that the trusted caller vouches for.
+
+    `on_behalf_of` is the id of the person for whom this actor acts; `authenticated_by` names the method or key.
+    """
+
+    id: Id
+    kind: ActorKind = "user"
+    name: Id | None = None
+    roles: Ids = ()
+    groups: Ids = ()
+    on_behalf_of: Id | None = None
+    authenticated_by: Id | None = None
+
+    @property
+    def person(self) -> str:
+        """Return the id of the person whose decision this is: the one acted for, else the actor."""
+        return self.on_behalf_of or self.id
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Return every id that stands behind this actor: its own and the one that it acts for."""
+        return frozenset({self.id, self.person})
+
+
+SYSTEM = Actor(id="governance", kind="system")
+"""The product itself, for what time does and no person asked for."""

@@ -1,0 +1,133 @@
+"""Intentions: what an actor asks for, in the imperative. Time, ids and what user code answered come with them."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from governance.domain.actors import Actor
+from governance.domain.changes import ChangeSet
+from governance.domain.effects import RecordedEffect
+from governance.domain.events import CompensationLink, Drift, RejectionReason, Stale, Verdict
+from governance.domain.intent import Intent
+from governance.domain.mutations import StoredMutation
+from governance.domain.requirements import Requirement
+from governance.domain.values import Id, Moment, Reason, Text, Value
+
+
+class Evaluation(Value):
+    """What user code answered about a mutation on one version of its state: the only way it reaches the rules.
+
+    `value` is the state after the mutation, None when it could not be computed; `failure` is the error that `apply`
+    raised. `verdicts` is None when policies were not asked again, because nothing has changed since they were.
+    """
+
+    state_version: int
+    state_digest: str
+    policy_set: str
+    verdicts: tuple[Verdict, ...] | None = None
+    validation_errors: tuple[str, ...] = ()
+    failure: str | None = None
+    change_set: ChangeSet = ()
+    value: JsonValue = None
+    value_digest: str = ""
+    effects: tuple[RecordedEffect, ...] = ()
+    reads: tuple[str, ...] | None = None
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Return all that the policies require, in their order."""
+        return tuple(each for verdict in self.verdicts or () for each in verdict.requirements)
+
+
+class Submit(Value):
+    """Ask for a mutation of a state."""
+
+    mutation: StoredMutation
+    state_id: Id
+    state_type: Id
+    actor: Actor
+    reason: Reason
+    intent: Intent
+    requires: tuple[Requirement, ...] = ()
+    stale: Stale = "revalidate"
+    expires_at: Moment | None = None
+    idempotency_key: Id | None = None
+    supersedes: Id | None = None
+    compensates: CompensationLink | None = None
+    correlation_id: Id | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Approve(Value):
+    """Say yes: to one requirement, or to all of the current step that the actor is asked for."""
+
+    name: Literal["approve"] = "approve"
+    actor: Actor
+    requirement: str | None = None
+    seen: str | None = None
+    comment: Text | None = None
+
+
+class Reject(Value):
+    """Say no."""
+
+    name: Literal["reject"] = "reject"
+    actor: Actor
+    requirement: str | None = None
+    seen: str | None = None
+    rejection: RejectionReason
+
+
+class Withdraw(Value):
+    """Take one's own decision back while the request is still pending."""
+
+    name: Literal["withdraw"] = "withdraw"
+    actor: Actor
+    requirement: str | None = None
+    reason: Text | None = None
+
+
+class Comment(Value):
+    """Say something."""
+
+    name: Literal["comment"] = "comment"
+    actor: Actor
+    text: Reason
+
+
+class Cancel(Value):
+    """Take the request back."""
+
+    name: Literal["cancel"] = "cancel"
+    actor: Actor
+    reason: Text | None = None
+
+
+class Expire(Value):
+    """Record that a deadline has passed."""
+
+    name: Literal["expire"] = "expire"
+    actor: Actor
+
+
+class Supersede(Value):
+    """Put another request in this one's place."""
+
+    name: Literal["supersede"] = "supersede"
+    actor: Actor
+    by: Id
+
+
+class Execute(Value):
+    """Resolve the version and run the mutation. `drift` and `changed_paths` say what moved since the evaluation."""
+
+    name: Literal["execute"] = "execute"
+    actor: Actor
+    evaluation: Evaluation
+    drift: tuple[Drift, ...] = ()
+    changed_paths: tuple[str, ...] = ()
+    max_attempts: int = 3
+
+
+Command = Approve | Reject | Withdraw | Comment | Cancel | Expire | Supersede | Execute
+"""What can be asked of a request that exists."""

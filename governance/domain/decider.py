@@ -1,0 +1,111 @@
+"""The rules: which events a command causes, given the request as it stands. Pure; raises only GovernanceError."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import assert_never
+
+from governance.domain import approvals
+from governance.domain.commands import (
+    Approve,
+    Cancel,
+    Command,
+    Comment,
+    Execute,
+    Expire,
+    Reject,
+    Supersede,
+    Withdraw,
+)
+from governance.domain.errors import ApprovalExpiredError, NotAuthorizedError
+from governance.domain.events import (
+    ApprovalExpired,
+    Approved,
+    Canceled,
+    Commented,
+    Executed,
+    ExecutionFailed,
+    Expired,
+    PendingApproval,
+    Rejected,
+    RequestEvent,
+    Superseded,
+)
+from governance.domain.execution import execute
+from governance.domain.lifecycle import Status, check_command, check_transition
+from governance.domain.request import MutationRequest
+
+ADMINISTRATORS = frozenset({"administrator", "system"})
+_TARGETS: dict[type[RequestEvent], Status] = {
+    Approved: Status.APPROVED,
+    PendingApproval: Status.PENDING,
+    Executed: Status.EXECUTED,
+    Rejected: Status.REJECTED,
+    Canceled: Status.CANCELED,
+    Expired: Status.EXPIRED,
+    Superseded: Status.SUPERSEDED,
+}
+
+
+def decide(command: Command, request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
+    """Return the events that the command causes; a GovernanceError refuses it and nothing has happened."""
+    check_command(command.name, request.status, request.id)
+    events = _decide(command, request, now)
+    _check_path(request, events)
+    return events
+
+
+def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
+    match command:
+        case Approve() | Reject() | Withdraw():
+            return approvals.decide(command, request, now)
+        case Comment():
+            return [Commented(text=command.text)]
+        case Cancel() | Supersede():
+            return [_ended_by_owner(request, command)]
+        case Expire():
+            return _expire(request, now)
+        case Execute():
+            return execute(command, request, now)
+    assert_never(command)
+
+
+def due(request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
+    """Return the events that time alone causes: the request's own deadline first, then those of its requirements."""
+    if request.expires_at is not None and request.expires_at <= now:
+        return [Expired(expires_at=request.expires_at)]
+    late = [each for each in request.open_requirements if each.expires_at is not None and each.expires_at <= now]
+    if not late:
+        return []
+    names = ", ".join(each.id for each in late)
+    expired = [ApprovalExpired(requirement_id=each.id) for each in late]
+    return [*expired, Rejected(code="approval-expired", reason=f"the deadline of requirement {names} passed")]
+
+
+def _expire(request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
+    events = due(request, now)
+    if not events:
+        msg = f"nothing of request {request.id} has expired at {now.isoformat()}"
+        raise ApprovalExpiredError(msg, request=request.id)
+    return events
+
+
+def _ended_by_owner(request: MutationRequest, command: Cancel | Supersede) -> Canceled | Superseded:
+    actor = command.actor
+    if actor.people & request.requester.people or actor.kind in ADMINISTRATORS:
+        return Superseded(by=command.by) if isinstance(command, Supersede) else Canceled(reason=command.reason)
+    msg = f"{actor.id} may not {command.name} request {request.id}: only {request.requester.id} or an administrator may"
+    raise NotAuthorizedError(msg, request=request.id, actor=actor.id)
+
+
+def _check_path(request: MutationRequest, events: Sequence[RequestEvent]) -> None:
+    status = request.status
+    for event in events:
+        after = _target(event, status)
+        check_transition(status, after, request.id)
+        status = after
+
+
+def _target(event: RequestEvent, status: Status) -> Status:
+    if isinstance(event, ExecutionFailed):
+        return Status.FAILED if event.final else status
+    return _TARGETS.get(type(event), status)

@@ -1,0 +1,228 @@
+"""From one event to the next: the request after it. Never refuses, never looks at a clock, never asks a rule."""
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any, assert_never
+
+from governance.domain.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
+    ApprovalWithdrawn,
+    Approved,
+    Canceled,
+    Commented,
+    Compensated,
+    CompensationFailed,
+    Created,
+    Executed,
+    ExecutionFailed,
+    Expired,
+    KeyClaimed,
+    PendingApproval,
+    PoliciesEvaluated,
+    QuorumReached,
+    Rejected,
+    RequestEvent,
+    StateChanged,
+    Superseded,
+    VersionResolved,
+)
+from governance.domain.lifecycle import Status
+from governance.domain.recorded import Recorded
+from governance.domain.request import Decision, Links, MutationRequest, OpenedRequirement, Vote
+
+Changes = dict[str, Any]
+
+
+def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationRequest:
+    """Return the request after the event; the first event of a stream needs no request before it."""
+    event = recorded.event
+    if isinstance(event, StateChanged | KeyClaimed):
+        msg = f"{type(event).__name__} is not an event of a mutation request"
+        raise TypeError(msg)
+    if request is None:
+        if not isinstance(event, Created):
+            msg = f"stream {recorded.stream} begins with {type(event).__name__}, not with Created"
+            raise TypeError(msg)
+        request = _created(event, recorded)
+    return request.model_copy(
+        update={
+            **_changes(request, event, recorded),
+            "version": recorded.version,
+            "position": recorded.position,
+            "updated_at": recorded.at,
+            "decisions": (*request.decisions, _decision(event, recorded)),
+        },
+    )
+
+
+def replay(history: Iterable[Recorded], start: MutationRequest | None = None) -> MutationRequest | None:
+    """Fold a stream, or the rest of one after `start`, into the request that it describes."""
+    return reduce(evolve, history, start)
+
+
+def _created(event: Created, recorded: Recorded) -> MutationRequest:
+    return MutationRequest.model_construct(
+        id=recorded.stream.partition("-")[2],
+        state_id=event.state_id,
+        state_type=event.state_type,
+        mutation=event.mutation,
+        mutation_digest=event.mutation_digest,
+        intent=event.intent,
+        requester=event.requester,
+        reason=event.reason,
+        requires=event.requires,
+        stale=event.stale,
+        compensation=event.compensates,
+        links=Links(
+            compensates=event.compensates.request_id if event.compensates else None,
+            supersedes=event.supersedes,
+        ),
+        metadata=event.metadata,
+        idempotency_key=event.idempotency_key,
+        correlation_id=recorded.correlation_id,
+        created_at=recorded.at,
+        updated_at=recorded.at,
+        expires_at=event.expires_at,
+    )
+
+
+ApprovalEvent = (
+    PendingApproval | ApprovalGranted | ApprovalRejected | ApprovalWithdrawn | ApprovalExpired | QuorumReached
+)
+EndEvent = Rejected | Canceled | Expired | Superseded | Compensated
+
+
+def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) -> Changes:
+    match event:
+        case Created() | Commented() | CompensationFailed():
+            return {}
+        case PoliciesEvaluated():
+            return _evaluated(event)
+        case Approved():
+            return {"status": Status.APPROVED}
+        case VersionResolved():
+            return _resolved(request, event)
+        case Executed():
+            return {"status": Status.EXECUTED, "resulting_version": event.version, "attempts": event.attempt}
+        case ExecutionFailed():
+            return _failed(event)
+        case Rejected() | Canceled() | Expired() | Superseded() | Compensated():
+            return _ended(request, event)
+        case _:
+            return _approval(request, event, recorded)
+
+
+def _approval(request: MutationRequest, event: ApprovalEvent, recorded: Recorded) -> Changes:
+    match event:
+        case PendingApproval():
+            return _opened(request, event, recorded)
+        case ApprovalGranted() | ApprovalRejected():
+            return _voted(request, event, recorded)
+        case ApprovalWithdrawn():
+            return _withdrawn(request, event)
+        case ApprovalExpired():
+            return _with_requirement(request, event.requirement_id, status="expired")
+        case QuorumReached():
+            return _with_requirement(request, event.requirement_id, status="satisfied")
+    assert_never(event)
+
+
+def _ended(request: MutationRequest, event: EndEvent) -> Changes:
+    match event:
+        case Rejected():
+            return {"status": Status.REJECTED, "ended_because": event.reason, "end_code": event.code}
+        case Canceled():
+            return {"status": Status.CANCELED, "ended_because": event.reason, "end_code": "canceled"}
+        case Expired():
+            return {"status": Status.EXPIRED, "ended_because": "its deadline passed", "end_code": "expired"}
+        case Superseded():
+            links = request.links.model_copy(update={"superseded_by": event.by})
+            return {"status": Status.SUPERSEDED, "links": links, "end_code": "superseded"}
+        case Compensated():
+            links = request.links.model_copy(update={"compensated_by": event.by})
+            return {"status": Status.COMPENSATED, "links": links}
+    assert_never(event)
+
+
+def _evaluated(event: PoliciesEvaluated) -> Changes:
+    return {
+        "round": event.round,
+        "evaluated_version": event.state_version,
+        "evaluated_digest": event.state_digest,
+        "policy_set": event.policy_set,
+        "verdicts": event.verdicts,
+        "validation_errors": event.validation_errors,
+        "change_set": event.change_set,
+    }
+
+
+def _opened(request: MutationRequest, event: PendingApproval, recorded: Recorded) -> Changes:
+    opened = OpenedRequirement(
+        id=event.requirement_id,
+        round=event.round,
+        asked=event.requirement,
+        digest=event.digest,
+        opened_at=recorded.at,
+        expires_at=event.expires_at,
+    )
+    return {"status": Status.PENDING, "requirements": (*request.requirements, opened)}
+
+
+def _voted(request: MutationRequest, event: ApprovalGranted | ApprovalRejected, recorded: Recorded) -> Changes:
+    granted = isinstance(event, ApprovalGranted)
+    vote = Vote(
+        approver=event.approver,
+        decision="granted" if granted else "rejected",
+        matched=event.matched,
+        digest=event.digest,
+        at=recorded.at,
+        comment=event.comment if isinstance(event, ApprovalGranted) else None,
+        rejection=event.rejection if isinstance(event, ApprovalRejected) else None,
+    )
+    return _with_requirement(request, event.requirement_id, votes=(*_votes(request, event.requirement_id), vote))
+
+
+def _withdrawn(request: MutationRequest, event: ApprovalWithdrawn) -> Changes:
+    left = tuple(vote for vote in _votes(request, event.requirement_id) if vote.approver != event.approver)
+    return _with_requirement(request, event.requirement_id, votes=left, status="open")
+
+
+def _resolved(request: MutationRequest, event: VersionResolved) -> Changes:
+    if event.outcome != "renewal_required":
+        return {}
+    void = tuple(each.model_copy(update={"status": "void"}) for each in request.requirements)
+    return {"status": Status.PENDING, "requirements": void}
+
+
+def _failed(event: ExecutionFailed) -> Changes:
+    ended = {"status": Status.FAILED, "ended_because": event.error, "end_code": "failed"} if event.final else {}
+    return {"attempts": event.attempt, **ended}
+
+
+def _votes(request: MutationRequest, requirement_id: str) -> tuple[Vote, ...]:
+    return next((each.votes for each in request.requirements if each.id == requirement_id), ())
+
+
+def _with_requirement(request: MutationRequest, requirement_id: str, **update: Any) -> Changes:
+    return {
+        "requirements": tuple(
+            each.model_copy(update=update) if each.id == requirement_id else each for each in request.requirements
+        ),
+    }
+
+
+def _decision(event: RequestEvent, recorded: Recorded) -> Decision:
+    reason = getattr(event, "reason", None) or getattr(event, "comment", None) or getattr(event, "text", None)
+    if isinstance(event, ApprovalRejected):
+        reason = event.rejection.message or event.rejection.code
+    return Decision.model_construct(
+        category=event.category,
+        code=type(event).__name__,
+        by=recorded.by,
+        at=recorded.at,
+        reason=reason,
+        requirement=getattr(event, "requirement_id", None),
+        version=recorded.version,
+    )

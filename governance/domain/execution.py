@@ -1,0 +1,114 @@
+"""Execution: which events an approved request causes when it meets the state as it is now."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from governance.domain.commands import Evaluation, Execute
+from governance.domain.errors import DigestMismatchError
+from governance.domain.events import (
+    Executed,
+    ExecutionFailed,
+    Rejected,
+    RequestEvent,
+    StateChanged,
+    VersionResolved,
+)
+from governance.domain.request import MutationRequest, content_digest, requirement_digest
+from governance.domain.requirements import Requirement
+from governance.domain.resolution import Resolution, resolve, unmet_demands
+from governance.domain.rounds import evaluated, open_round
+from governance.domain.values import clean
+
+
+def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
+    """Return what becomes of an approved request: executed, failed, rejected, or sent back for another round.
+
+    The caller has recorded before that a deadline passed (`due`), so that here the request is in time. Raises
+    DigestMismatchError when what is stored is not what was approved.
+    """
+    check_approved_content(request)
+    resolution = resolve(request, command)
+    resolved = _version_resolved(resolution)
+    evaluation = command.evaluation
+    if resolution.end_code is not None:
+        return [resolved, Rejected(code=resolution.end_code, reason=clean(resolution.reason))]
+    if resolution.outcome == "renewal_required":
+        return [resolved, *_renewal(request, evaluation, now)]
+    if evaluation.failure is not None:
+        return [resolved, _failed(command, request, evaluation.failure)]
+    again = evaluation.verdicts is not None
+    re_evaluated = [evaluated(evaluation, request.round, evaluation.verdicts or ())] if again else []
+    return [resolved, *re_evaluated, _executed(request, evaluation)]
+
+
+def check_approved_content(request: MutationRequest) -> None:
+    """Refuse to run what is not, to the digest, what was submitted and approved in this round."""
+    if request.mutation.digest != request.mutation_digest:
+        msg = f"the mutation stored in request {request.id} is not the one that was submitted"
+        raise DigestMismatchError(msg, request=request.id, expected=request.mutation_digest)
+    if not request.current_requirements:
+        return
+    content = content_digest(request)
+    for opened in request.current_requirements:
+        expected = requirement_digest(content, opened.asked)
+        digests = {opened.digest, *(vote.digest for vote in opened.votes if vote.decision == "granted")}
+        if digests != {expected}:
+            msg = f"requirement {opened.id} of request {request.id} was approved for other content than is stored"
+            raise DigestMismatchError(msg, request=request.id, requirement=opened.id, expected=expected)
+
+
+def state_changed(request: MutationRequest, evaluation: Evaluation) -> StateChanged:
+    """Return the event of the state's own stream that goes with `Executed`, in the same transaction."""
+    return StateChanged(
+        state_type=request.state_type,
+        value=evaluation.value,
+        digest=evaluation.value_digest,
+        change_set=evaluation.change_set,
+        request_id=request.id,
+    )
+
+
+def _version_resolved(resolution: Resolution) -> VersionResolved:
+    return VersionResolved(
+        expected=resolution.expected,
+        current=resolution.current,
+        strategy=resolution.strategy,
+        outcome=resolution.outcome,
+        reason=clean(resolution.reason),
+        changed_paths=resolution.changed_paths,
+        drift=resolution.drift,
+    )
+
+
+def _renewal(request: MutationRequest, evaluation: Evaluation, now: datetime) -> Sequence[RequestEvent]:
+    verdicts = request.verdicts if evaluation.verdicts is None else evaluation.verdicts
+    opening = evaluated(evaluation, request.round + 1, verdicts)
+    renewed = request.model_copy(
+        update={
+            "round": opening.round,
+            "evaluated_version": opening.state_version,
+            "change_set": opening.change_set,
+        },
+    )
+    return [opening, *open_round(renewed, _demanded_again(request, evaluation), now)]
+
+
+def _demanded_again(request: MutationRequest, evaluation: Evaluation) -> Sequence[Requirement]:
+    same = [each.asked for each in request.current_requirements]
+    return [*same, *unmet_demands(request, evaluation)]
+
+
+def _failed(command: Execute, request: MutationRequest, error: str) -> ExecutionFailed:
+    attempt = request.attempts + 1
+    return ExecutionFailed(attempt=attempt, error=clean(error), final=attempt >= command.max_attempts)
+
+
+def _executed(request: MutationRequest, evaluation: Evaluation) -> Executed:
+    return Executed(
+        state_id=request.state_id,
+        version=evaluation.state_version + 1,
+        digest=evaluation.value_digest,
+        change_set=evaluation.change_set,
+        effects=evaluation.effects,
+        attempt=request.attempts + 1,
+    )

@@ -1,0 +1,23 @@
+"""The envelope: an event in its place, with who did it, when, and in what connection."""
+
+from governance.domain.actors import Actor
+from governance.domain.events import Event
+from governance.domain.values import Id, Moment, Value
+
+
+class Recorded(Value):
+    """An event in its place: which stream, which version there, which global position, when, by whom, and why.
+
+    `append_id` is the same for all events of one append; by it a writer knows its own write again. `position` is None
+    before the event is stored.
+    """
+
+    stream: str
+    version: int
+    at: Moment
+    by: Actor
+    correlation_id: Id | None = None
+    causation_id: Id | None = None
+    append_id: Id
+    event: Event
+    position: int | None = None

@@ -1,0 +1,181 @@
+"""The aggregate: one mutation request as its events have made it. `evolve` never refuses, for history is a fact."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from governance.domain.actors import Actor
+from governance.domain.changes import ChangeSet
+from governance.domain.digest import digest
+from governance.domain.errors import PolicyDeniedError, StaleError, ValidationFailedError
+from governance.domain.events import CompensationLink, RejectionReason, Stale, Verdict
+from governance.domain.intent import Intent
+from governance.domain.lifecycle import Status
+from governance.domain.mutations import StoredMutation
+from governance.domain.requirements import Approver, Requirement
+from governance.domain.values import Value
+
+
+class Vote(Value):
+    """One person's standing decision on a requirement, and the digest of what they decided on."""
+
+    approver: str
+    decision: Literal["granted", "rejected"]
+    matched: Approver
+    digest: str
+    at: datetime
+    comment: str | None = None
+    rejection: RejectionReason | None = None
+
+
+class OpenedRequirement(Value):
+    """A requirement of one round, with the decisions made on it. `id` is `<round>.<number>`, as in `1.2`."""
+
+    id: str
+    round: int
+    asked: Requirement
+    digest: str
+    opened_at: datetime
+    expires_at: datetime | None
+    status: Literal["open", "satisfied", "rejected", "expired", "void"] = "open"
+    votes: tuple[Vote, ...] = ()
+
+    @property
+    def granted_by(self) -> tuple[str, ...]:
+        """Return the ids of those who said yes, in order."""
+        return tuple(vote.approver for vote in self.votes if vote.decision == "granted")
+
+    @property
+    def missing(self) -> int:
+        """Return how many more people have to say yes."""
+        return max(0, self.asked.quorum - len(self.granted_by))
+
+    def vote_of(self, approver: str) -> Vote | None:
+        """Return what this person decided, None when they have not."""
+        return next((vote for vote in self.votes if vote.approver == approver), None)
+
+
+class Decision(Value):
+    """One line of the request's own story: what was decided, by whom, when and why."""
+
+    category: str
+    code: str
+    by: Actor
+    at: datetime
+    reason: str | None = None
+    requirement: str | None = None
+    version: int
+
+
+class Links(Value):
+    """How this request hangs together with others."""
+
+    compensates: str | None = None
+    compensated_by: str | None = None
+    supersedes: str | None = None
+    superseded_by: str | None = None
+    batch_id: str | None = None
+
+
+class MutationRequest(Value):
+    """What is known of a request after its latest event; `position` is that event's place in the global order."""
+
+    id: str
+    status: Status = Status.PENDING
+    version: int = 0
+    position: int | None = None
+    state_id: str
+    state_type: str
+    mutation: StoredMutation
+    mutation_digest: str
+    intent: Intent
+    requester: Actor
+    reason: str
+    requires: tuple[Requirement, ...] = ()
+    stale: Stale = "revalidate"
+    round: int = 0
+    requirements: tuple[OpenedRequirement, ...] = ()
+    evaluated_version: int = 0
+    evaluated_digest: str = ""
+    change_set: ChangeSet = ()
+    verdicts: tuple[Verdict, ...] = ()
+    validation_errors: tuple[str, ...] = ()
+    policy_set: str = ""
+    attempts: int = 0
+    resulting_version: int | None = None
+    ended_because: str | None = None
+    end_code: str | None = None
+    compensation: CompensationLink | None = None
+    links: Links = Links()
+    decisions: tuple[Decision, ...] = ()
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    idempotency_key: str | None = None
+    correlation_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+
+    @property
+    def pending_reasons(self) -> tuple[str, ...]:
+        """Return the kinds of requirement that are open, each once, as in `("approval",)`."""
+        return tuple(dict.fromkeys(each.asked.kind for each in self.open_requirements))
+
+    @property
+    def current_requirements(self) -> tuple[OpenedRequirement, ...]:
+        """Return the requirements of the current round."""
+        return tuple(each for each in self.requirements if each.round == self.round)
+
+    @property
+    def open_requirements(self) -> tuple[OpenedRequirement, ...]:
+        """Return the requirements of the current round that are not met yet; none once the request has ended."""
+        if self.status is not Status.PENDING:
+            return ()
+        return tuple(each for each in self.current_requirements if each.status == "open")
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of what approvers are shown: mutation, state, version, change set and round."""
+        return content_digest(self)
+
+    def requirement(self, key: str) -> OpenedRequirement | None:
+        """Return the requirement of the current round with this id or name, None when there is none."""
+        return next((each for each in self.current_requirements if key in {each.id, each.asked.name}), None)
+
+    def raise_if_refused(self) -> None:
+        """Raise what ended this request when a rule did: PolicyDeniedError, ValidationFailedError or StaleError.
+
+        For callers who prefer an exception to looking at `status`; does nothing for any other request.
+        """
+        refusals = {
+            "policy-denied": PolicyDeniedError,
+            "validation-failed": ValidationFailedError,
+            "stale": StaleError,
+        }
+        error = refusals.get(self.end_code or "") if self.status is Status.REJECTED else None
+        if error is not None:
+            raise error(self.ended_because or "rejected", request=self.id, state=self.state_id)
+
+
+def content_digest(request: MutationRequest) -> str:
+    """Return the digest of everything but the requirement that an approval of the current round is bound to."""
+    return digest(
+        {
+            "mutation": request.mutation.model_dump(mode="json"),
+            "state_id": request.state_id,
+            "evaluated_version": request.evaluated_version,
+            "change_set": [change.model_dump(mode="json") for change in request.change_set],
+            "round": request.round,
+        },
+    )
+
+
+def requirement_digest(content: str, requirement: Requirement) -> str:
+    """Return the digest that an approval of this requirement is bound to: the content and what was asked of whom."""
+    return digest({"content": content, "requirement": requirement.model_dump(mode="json")})
+
+
+def satisfied(requirements: Iterable[OpenedRequirement]) -> bool:
+    """Return whether none of the requirements stands in the way."""
+    return all(each.status == "satisfied" for each in requirements)

@@ -1,0 +1,140 @@
+"""Requirements: what must hold before a request may run, as callers and policies ask for it."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import ValidationError, model_validator
+
+from governance.domain.actors import Actor
+from governance.domain.errors import ConfigurationError
+from governance.domain.json_limits import input_error
+from governance.domain.values import Id, Moment, Value
+
+Who = str | Iterable[str]
+
+
+class Approver(Value):
+    """One way to be entitled: being this actor, or holding this role, or belonging to this group."""
+
+    kind: Literal["actor", "role", "group"]
+    id: Id
+
+    def matches(self, actor: Actor) -> bool:
+        """Return whether the actor is, or has, what is asked for."""
+        if self.kind == "actor":
+            return actor.person == self.id
+        return self.id in (actor.roles if self.kind == "role" else actor.groups)
+
+    def __str__(self) -> str:
+        return self.id if self.kind == "actor" else f"{self.kind} {self.id}"
+
+
+class ApprovalRequirement(Value):
+    """So many distinct people out of these must say yes, in this step, before this time."""
+
+    kind: Literal["approval"] = "approval"
+    name: Id | None = None
+    approvers: tuple[Approver, ...]
+    quorum: int = 1
+    step: int = 1
+    expires_after: timedelta | None = None
+    expires_at: Moment | None = None
+    veto: bool = True
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if not self.approvers:
+            msg = "an approval needs at least one approver: role=, group=, actor= or any_of="
+            raise ValueError(msg)
+        if self.quorum < 1 or self.step < 1:
+            msg = "quorum and step start at 1"
+            raise ValueError(msg)
+        named = self.named
+        if named is not None and self.quorum > len(named):
+            msg = f"a quorum of {self.quorum} cannot be met by {len(named)} named people"
+            raise ValueError(msg)
+        if self.expires_after is not None and (self.expires_at is not None or self.expires_after <= timedelta()):
+            msg = "give either expires_after, longer than zero, or expires_at"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def named(self) -> frozenset[str] | None:
+        """Return the ids of the approvers when all are named people, None when a role or group is among them."""
+        if any(approver.kind != "actor" for approver in self.approvers):
+            return None
+        return frozenset(approver.id for approver in self.approvers)
+
+    def demands(self) -> tuple[object, ...]:
+        """Return what is asked of whom, without name and deadline: what makes two requirements the same demand."""
+        return (
+            self.kind,
+            frozenset((each.kind, each.id) for each in self.approvers),
+            self.quorum,
+            self.step,
+            self.veto,
+        )
+
+    def deadline(self, opened_at: datetime) -> datetime | None:
+        """Return when the requirement ends if it was opened at that time, None for never."""
+        return opened_at + self.expires_after if self.expires_after else self.expires_at
+
+
+Requirement = ApprovalRequirement
+"""Every kind of requirement."""
+
+
+def role(name: str) -> Approver:
+    """Return the approver that is anyone with the role."""
+    return Approver(kind="role", id=name)
+
+
+def group(name: str) -> Approver:
+    """Return the approver that is anyone in the group."""
+    return Approver(kind="group", id=name)
+
+
+def approval(
+    *,
+    role: Who = (),
+    group: Who = (),
+    actor: Who = (),
+    any_of: Iterable[Approver | str] = (),
+    quorum: int = 1,
+    step: int = 1,
+    expires_after: timedelta | None = None,
+    expires_at: datetime | None = None,
+    veto: bool = True,
+    name: str | None = None,
+) -> ApprovalRequirement:
+    """Return the requirement that `quorum` distinct people out of all those named approve.
+
+    `role`, `group` and `actor` take one id or several; `any_of` mixes actor ids with `role(...)` and `group(...)`.
+    Lower steps come first. The deadline is an aware time, or a duration from the moment when the requirement opens.
+    With `veto` one rejection ends the request; without, only when the quorum cannot be met any more. Raises
+    ConfigurationError for what nobody can fill: no approvers, a quorum below 1 or above the number of named people.
+    """
+    try:
+        approvers = (
+            *(Approver(kind="actor", id=each) for each in _each(actor)),
+            *(Approver(kind="role", id=each) for each in _each(role)),
+            *(Approver(kind="group", id=each) for each in _each(group)),
+            *(each if isinstance(each, Approver) else Approver(kind="actor", id=each) for each in any_of),
+        )
+        return ApprovalRequirement(
+            name=name,
+            approvers=tuple(dict.fromkeys(approvers)),
+            quorum=quorum,
+            step=step,
+            expires_after=expires_after,
+            expires_at=expires_at,
+            veto=veto,
+        )
+    except ValidationError as error:
+        refused = input_error(error, "approval")
+        raise ConfigurationError(refused.message, requirement=name, **refused.ids) from None
+
+
+def _each(who: Who) -> Iterable[str]:
+    return (who,) if isinstance(who, str) else who

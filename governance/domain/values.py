@@ -1,0 +1,78 @@
+"""What every value of the domain has in common: immutable, closed, strict, and safe to store as text."""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_ID_CHARS = 200
+MAX_TEXT_CHARS = 10_000
+_NOT_IN_IDS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+class Value(BaseModel):
+    """An immutable value that refuses unknown fields and does not coerce types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+def storable_text(text: str) -> str:
+    """Return the text unchanged; raise ValueError for NUL and lone surrogates, which no database stores alike."""
+    if "\x00" in text:
+        msg = "must not contain NUL"
+        raise ValueError(msg)
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        msg = "must not contain lone surrogates"
+        raise ValueError(msg)
+    return text
+
+
+def clean(text: str) -> str:
+    """Return text from user code or an exception in storable form: what cannot be stored replaced, the end cut off."""
+    storable = text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return storable if len(storable) <= MAX_TEXT_CHARS else f"{storable[: MAX_TEXT_CHARS - 1]}…"
+
+
+def _printable_id(text: str) -> str:
+    if not text.strip():
+        msg = "must not be blank"
+        raise ValueError(msg)
+    for char in text:
+        if unicodedata.category(char) in _NOT_IN_IDS:
+            msg = f"must not contain the invisible character U+{ord(char):04X}"
+            raise ValueError(msg)
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        msg = "must not be blank"
+        raise ValueError(msg)
+    return text
+
+
+def _as_tuple(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(value))
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS), AfterValidator(_printable_id)]
+"""1 to 200 visible characters of any script."""
+
+Ids = Annotated[tuple[Id, ...], BeforeValidator(_as_tuple)]
+"""Several ids; a list keeps its order, a set is sorted."""
+
+Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(storable_text)]
+"""Up to 10,000 characters; neither NUL nor lone surrogates."""
+
+Reason = Annotated[Text, AfterValidator(_not_blank)]
+"""Text that says something."""
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An aware datetime, kept in UTC."""
