@@ -41,6 +41,12 @@ class UnknownEventError(GovernanceError):
     rule = "unknown-event"
 
 
+class UnreadableEventError(GovernanceError):
+    """A stored event is damaged: its bytes are not the envelope that this program writes."""
+
+    rule = "unreadable-event"
+
+
 class UnknownMutationError(GovernanceError):
     """The mutation type, or its schema version, is not registered with this program."""
 

@@ -105,7 +105,7 @@ def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) 
         case VersionResolved():
             return _resolved(request, event)
         case Executed():
-            return {"status": Status.EXECUTED, "resulting_version": event.version, "attempts": event.attempt}
+            return _executed(event)
         case ExecutionFailed():
             return _failed(event)
         case Rejected() | Canceled() | Expired() | Superseded() | Compensated():
@@ -194,6 +194,16 @@ def _resolved(request: MutationRequest, event: VersionResolved) -> Changes:
         return {}
     void = tuple(each.model_copy(update={"status": "void"}) for each in request.requirements)
     return {"status": Status.PENDING, "requirements": void}
+
+
+def _executed(event: Executed) -> Changes:
+    return {
+        "status": Status.EXECUTED,
+        "resulting_version": event.version,
+        "attempts": event.attempt,
+        "change_set": event.change_set,
+        "effects": event.effects,
+    }
 
 
 def _failed(event: ExecutionFailed) -> Changes:

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
 from governance.domain.digest import digest
+from governance.domain.effects import RecordedEffect
 from governance.domain.errors import PolicyDeniedError, StaleError, ValidationFailedError
 from governance.domain.events import CompensationLink, RejectionReason, Stale, Verdict
 from governance.domain.intent import Intent
@@ -105,6 +106,7 @@ class MutationRequest(Value):
     policy_set: str = ""
     attempts: int = 0
     resulting_version: int | None = None
+    effects: tuple[RecordedEffect, ...] = ()
     ended_because: str | None = None
     end_code: str | None = None
     compensation: CompensationLink | None = None

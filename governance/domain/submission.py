@@ -25,7 +25,7 @@ def submit(command: Submit, evaluation: Evaluation, request_id: str, now: dateti
     if command.expires_at is not None and command.expires_at <= now:
         msg = f"expires_at: {command.expires_at.isoformat()} has passed already"
         raise InputError(msg, field="expires_at")
-    first: list[RequestEvent] = [_created(command), evaluated(evaluation, 1, evaluation.verdicts or ())]
+    first: list[RequestEvent] = [created(command), evaluated(evaluation, 1, evaluation.verdicts or ())]
     refused = _refused(evaluation)
     if refused is not None:
         return [*first, refused]
@@ -33,7 +33,8 @@ def submit(command: Submit, evaluation: Evaluation, request_id: str, now: dateti
     return [*first, *open_round(request, (*command.requires, *evaluation.requirements), now)]
 
 
-def _created(command: Submit) -> Created:
+def created(command: Submit) -> Created:
+    """Return the event that says what was asked for."""
     return Created(
         mutation=command.mutation,
         mutation_digest=command.mutation.digest,

@@ -1,0 +1,308 @@
+"""Load, decide, append: the only way to change anything, and the questions that can be asked of it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from governance.compensating import compensation_of
+from governance.domain.actors import SYSTEM, Actor
+from governance.domain.catalog import AnyMutation, Catalog
+from governance.domain.commands import Approve, Cancel, Comment, Expire, Reject, Withdraw
+from governance.domain.events import CompensationKind, RejectionReason, Stale
+from governance.domain.intent import Intent
+from governance.domain.lifecycle import check_command
+from governance.domain.policies import Policy, PolicySet
+from governance.domain.recorded import Recorded
+from governance.domain.request import MutationRequest
+from governance.domain.requirements import Requirement
+from governance.domain.resolution import resolve
+from governance.domain.state import AnyState
+from governance.evaluation import Evaluator
+from governance.event_store.connect import open_recorder
+from governance.event_store.log import EventLog, translated_errors
+from governance.event_store.settings import RecorderSettings
+from governance.execution import Executor
+from governance.explaining import explain
+from governance.handling import Handler
+from governance.ids import request_key
+from governance.intake import Submission, input_errors
+from governance.outcome import Explanation, Outcome, Preview
+from governance.reading import StateReader
+from governance.repository import Repository
+from governance.settings import Settings
+from governance.streams import request_stream
+from governance.submitting import Mode, Submitter
+
+RequestId = str | UUID
+
+
+class Governance:
+    """Puts every change of governed state under governance; open one a process and share it between threads."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        mutations: Iterable[type[AnyMutation]],
+        policies: Iterable[Policy] = (),
+        settings: Settings | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.log = log
+        self._clock = clock or _utc_now
+        self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes)
+        self._repository = Repository(log, self.settings.cached_requests)
+        evaluator = Evaluator(self.catalog, PolicySet(policies), self.settings.max_state_bytes)
+        self.policies = evaluator.policies
+        parts = (log, self._repository, self.catalog, evaluator)
+        self._executor = Executor(*parts, self.settings.max_attempts)
+        self._submitter = Submitter(*parts, self._executor, self.settings, self._clock)
+        self._handler = Handler(log, self._repository, self._executor, self._clock, self.settings.budget_seconds)
+        self._states = StateReader(log, self._repository, self.catalog)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        mutations: Iterable[type[AnyMutation]],
+        policies: Iterable[Policy] = (),
+        settings: Settings | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> Self:
+        """Return the governance of the store at the url, its tables created if need be.
+
+        `sqlite://` is in memory, `sqlite:///path.db` a file, `postgresql://…` a server. `clock` returns an aware
+        datetime. Raises ConfigurationError for mutations or policies that cannot work, and StoreUnavailableError.
+        """
+        chosen = settings or Settings()
+        recorder_settings = RecorderSettings(
+            budget_seconds=chosen.budget_seconds,
+            database_schema=chosen.database_schema,
+            create_schema=chosen.create_schema,
+        )
+        with translated_errors():
+            log = EventLog(open_recorder(url, settings=recorder_settings))
+        try:
+            return cls(log, mutations=mutations, policies=policies, settings=chosen, clock=clock)
+        except BaseException:
+            log.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Store what is waiting and let go of the database."""
+        self.log.close()
+
+    def submit(
+        self,
+        mutation: AnyMutation,
+        *,
+        state_id: str,
+        actor: Actor,
+        reason: str,
+        intent: Intent | None = None,
+        requires: Sequence[Requirement] = (),
+        expected_version: int | None = None,
+        stale: Stale = "revalidate",
+        expires_at: datetime | None = None,
+        idempotency_key: str | None = None,
+        supersedes: RequestId | None = None,
+        correlation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        mode: Mode = "commit",
+    ) -> MutationRequest:
+        """Ask for a mutation and return the request: pending, approved, or rejected by validation or a policy.
+
+        `requires` adds to what policies require. `stale` says what happens when the state has moved by the time of
+        execution: `reject`, `renew` all approvals, or `revalidate`. With an `idempotency_key`, the same content again
+        returns the same request, other content raises IdempotencyConflictError. `mode="simulate"` returns what would
+        come of it, `mode="validate"` the same without asking policies; neither stores anything.
+
+        Raises InputError (names the field), UnknownMutationError, ConfigurationError (a requirement that nobody can
+        fill), StaleError (the state is not at `expected_version`), NotFoundError (`supersedes`).
+        """
+        return self._submitter.submit(_submission(locals()), mode)
+
+    def run(
+        self,
+        mutation: AnyMutation,
+        *,
+        state_id: str,
+        actor: Actor,
+        reason: str,
+        intent: Intent | None = None,
+        requires: Sequence[Requirement] = (),
+        expected_version: int | None = None,
+        stale: Stale = "revalidate",
+        expires_at: datetime | None = None,
+        idempotency_key: str | None = None,
+        supersedes: RequestId | None = None,
+        correlation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Submit and, if nothing is open, execute, in one transaction; on a hot state, on whatever version is latest.
+
+        Takes what `submit` takes and raises what it raises. `executed` is False when something is open or a rule said
+        no; `request.status` tells which.
+        """
+        return self._submitter.run(_submission(locals()))
+
+    def approve(
+        self,
+        request_id: RequestId,
+        *,
+        actor: Actor,
+        comment: str | None = None,
+        requirement: str | None = None,
+        expected_version: int | None = None,
+        seen: str | None = None,
+    ) -> MutationRequest:
+        """Say yes to one requirement (by id or name), or to every one of the current step that asks for this actor.
+
+        The approval is bound to the digest of mutation, state, version, change set and requirement. With `seen`, the
+        `digest` of the request or requirement that the approver looked at, anything else raises StaleError.
+        Raises SelfApprovalError, NotAuthorizedError, AlreadyDecidedError, OutOfStepError, ApprovalExpiredError,
+        InvalidTransitionError, NotFoundError; ConcurrencyError when the request is not at `expected_version`, or when
+        what there is to approve changed during the call.
+        """
+        with input_errors():
+            command = Approve(actor=actor, requirement=requirement, seen=seen, comment=comment)
+        return self._handler.decide(request_key(request_id), command, expected_version)
+
+    def reject(
+        self,
+        request_id: RequestId,
+        *,
+        actor: Actor,
+        comment: str | None = None,
+        requirement: str | None = None,
+        reason: RejectionReason | str | None = None,
+        expected_version: int | None = None,
+        seen: str | None = None,
+    ) -> MutationRequest:
+        """Say no; ends the request if it is a veto or the quorum cannot be met any more. Raises what `approve` does."""
+        with input_errors():
+            told = reason if isinstance(reason, RejectionReason) else RejectionReason(message=reason or comment or "")
+            command = Reject(actor=actor, requirement=requirement, seen=seen, rejection=told)
+        return self._handler.decide(request_key(request_id), command, expected_version)
+
+    def withdraw(
+        self, request_id: RequestId, *, actor: Actor, reason: str | None = None, requirement: str | None = None
+    ) -> MutationRequest:
+        """Take one's own decision back while the request is pending; NotFoundError when there is none."""
+        with input_errors():
+            command = Withdraw(actor=actor, requirement=requirement, reason=reason)
+        return self._handler.decide(request_key(request_id), command, None)
+
+    def comment(self, request_id: RequestId, *, actor: Actor, text: str) -> MutationRequest:
+        """Say something, in any status."""
+        with input_errors():
+            command = Comment(actor=actor, text=text)
+        return self._handler.decide(request_key(request_id), command, None)
+
+    def cancel(self, request_id: RequestId, *, actor: Actor, reason: str | None = None) -> MutationRequest:
+        """Take a request back that has not run: for its requester and administrators, else NotAuthorizedError."""
+        with input_errors():
+            command = Cancel(actor=actor, reason=reason)
+        return self._handler.decide(request_key(request_id), command, None)
+
+    def expire(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> MutationRequest:
+        """Record that a deadline of the request has passed; ApprovalExpiredError when none has."""
+        return self._handler.decide(request_key(request_id), Expire(actor=actor), None)
+
+    def execute(self, request_id: RequestId, *, actor: Actor) -> Outcome:
+        """Resolve the version and run the approved mutation, exactly once.
+
+        Returns `executed=False` when resolution ends the request or sends it back for approval, when it has expired,
+        and when the mutation raised an error (which is recorded, and may be tried again). Raises
+        InvalidTransitionError unless the request is approved, AlreadyExecutedError when it has run, ConcurrencyError
+        when somebody else changed the request meanwhile, DigestMismatchError when the store was tampered with.
+        """
+        return self._handler.execute(request_key(request_id), actor)
+
+    def compensate(
+        self,
+        request_id: RequestId,
+        *,
+        actor: Actor,
+        reason: str,
+        kind: CompensationKind = "corrective",
+        mutation: AnyMutation | None = None,
+    ) -> MutationRequest:
+        """Ask to put right what an executed request did, and return the new, linked request, governed like any other.
+
+        `corrective` runs the given mutation, or the original's own inverse, on the latest state; `restore` puts the
+        earlier value back and raises StaleError if the state has moved since. Raises AlreadyCompensatedError,
+        InvalidTransitionError (not executed), NotReversibleError (no inverse and none given).
+        """
+        original = self._repository.request(request_key(request_id))
+        given = compensation_of(original, kind, mutation, self.catalog, self._executor)
+        complete = given.model_copy(update={"actor": actor, "reason": reason})
+        return self._submitter.submit(complete, "commit", original.state_type)
+
+    def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:
+        """Return what executing would do now, by the same code; nothing is stored. For open requests only."""
+        request = self._repository.request(request_key(request_id))
+        check_command("cancel", request.status, request.id)
+        state = self._executor.current_state(request.state_id, request.state_type)
+        command = self._executor.command(request, state, actor, self._clock())
+        resolution, evaluation = resolve(request, command), command.evaluation
+        return Preview(
+            request_id=request.id,
+            state_id=request.state_id,
+            status=request.status,
+            expected=resolution.expected,
+            current=resolution.current,
+            outcome=resolution.outcome,
+            reason=resolution.reason,
+            change_set=evaluation.change_set,
+            validation_errors=evaluation.validation_errors,
+            failure=evaluation.failure,
+            verdicts=request.verdicts if evaluation.verdicts is None else evaluation.verdicts,
+            digest=request.digest,
+        )
+
+    def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:
+        """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
+        return explain(self._repository.request(request_key(request_id)), self._clock(), actor)
+
+    def request(self, request_id: RequestId) -> MutationRequest:
+        """Return the request as it is now; NotFoundError when there is none."""
+        return self._repository.request(request_key(request_id))
+
+    def state(self, state_id: str, *, version: int | None = None, at: datetime | None = None) -> AnyState:
+        """Return a state as it is now, at a version, or at a time.
+
+        One that does not exist (yet) has version 0 and, when only one type of state is registered, its default value.
+        Raises NotFoundError for a version that does not exist.
+        """
+        return self._states.state(state_id, version=version, at=at)
+
+    def history(self, request_id: RequestId) -> Sequence[Recorded]:
+        """Return every event of a request, oldest first; NotFoundError when there is none."""
+        key = request_key(request_id)
+        self._repository.request(key)
+        return self.log.stream(request_stream(key))
+
+    def state_history(self, state_id: str) -> Sequence[Recorded]:
+        """Return every version of a state as an event, oldest first; none for a state that does not exist yet."""
+        return self._states.history(state_id)
+
+
+def _submission(arguments: dict[str, Any]) -> Submission:
+    return Submission.model_construct(**{key: value for key, value in arguments.items() if key not in {"self", "mode"}})
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

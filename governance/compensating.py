@@ -1,0 +1,65 @@
+"""Compensating: deriving the request that puts right what an executed one did."""
+
+from governance.domain.catalog import AnyMutation, Catalog
+from governance.domain.compensation import Restore, check_compensable
+from governance.domain.errors import InputError, NotReversibleError
+from governance.domain.events import CompensationKind, CompensationLink
+from governance.domain.request import MutationRequest
+from governance.execution import Executor
+from governance.intake import Submission
+
+
+def compensation_of(
+    original: MutationRequest,
+    kind: CompensationKind,
+    mutation: AnyMutation | None,
+    catalog: Catalog,
+    executor: Executor,
+) -> Submission:
+    """Return what to submit, but for actor and reason; refuses what was not executed, or has no way back."""
+    check_compensable(original)
+    if kind not in {"restore", "corrective"}:
+        msg = f"kind: {kind!r} is neither restore nor corrective"
+        raise InputError(msg, field="kind")
+    if kind == "restore" and mutation is not None:
+        msg = "mutation: a restoration puts the earlier value back; it takes no mutation"
+        raise InputError(msg, field="mutation")
+    if kind == "restore":
+        chosen: AnyMutation = _restore(original, executor)
+    else:
+        chosen = mutation or _inverse(original, catalog, executor)
+    return Submission(
+        mutation=chosen,
+        state_id=original.state_id,
+        actor=None,
+        reason=None,
+        compensates=CompensationLink(request_id=original.id, kind=kind),
+        expected_version=original.resulting_version if kind == "restore" else None,
+        stale="reject" if kind == "restore" else "revalidate",
+    )
+
+
+def _restore(original: MutationRequest, executor: Executor) -> Restore:
+    before = executor.version(original.state_id, original.state_type, _result(original) - 1)
+    return Restore(request_id=original.id, version=before.version, value=before.value)
+
+
+def _inverse(original: MutationRequest, catalog: Catalog, executor: Executor) -> AnyMutation:
+    executed = catalog.load(original.mutation)
+    before = executor.version(original.state_id, original.state_type, _result(original) - 1)
+    after = executor.version(original.state_id, original.state_type, _result(original))
+    inverse = executed.inverse(catalog.read(before), catalog.read(after))
+    if inverse is None:
+        msg = (
+            f"{original.mutation.type} of request {original.id} declares no inverse; "
+            "give a corrective mutation, or restore the earlier value"
+        )
+        raise NotReversibleError(msg, request=original.id, mutation=original.mutation.type)
+    return inverse
+
+
+def _result(original: MutationRequest) -> int:
+    if original.resulting_version is None:
+        msg = f"request {original.id} has no resulting version"
+        raise NotReversibleError(msg, request=original.id)
+    return original.resulting_version

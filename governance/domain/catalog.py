@@ -1,0 +1,138 @@
+"""The catalog of mutations: by which names stored mutations and states are read, and nothing else is."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+
+from governance.domain.compensation import Restore
+from governance.domain.digest import digest
+from governance.domain.errors import (
+    ConfigurationError,
+    InputError,
+    UnknownMutationError,
+    UnreadableStateError,
+)
+from governance.domain.json_limits import check_json, dump, input_error
+from governance.domain.mutations import Mutation, StoredMutation
+from governance.domain.state import StateVersion
+
+AnyMutation = Mutation[Any]
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+_RESERVED = ("mutation_type", "mutation_version", "category", "risk", "tags", "blast_radius")
+
+
+class Catalog:
+    """Knows every registered mutation type and the state models that they change."""
+
+    def __init__(self, mutations: Iterable[type[AnyMutation]], *, max_payload_bytes: int) -> None:
+        self._max_payload_bytes = max_payload_bytes
+        self._mutations: dict[str, type[AnyMutation]] = {Restore.mutation_type: Restore}
+        self._states: dict[str, type[BaseModel]] = {}
+        self._defaults: dict[str, StateVersion] = {}
+        for mutation in mutations:
+            self._register(mutation)
+
+    @property
+    def mutations(self) -> Mapping[str, type[AnyMutation]]:
+        """Return the mutations that can be submitted, by type name."""
+        return {name: each for name, each in sorted(self._mutations.items()) if each is not Restore}
+
+    def state_type(self, mutation: type[AnyMutation]) -> str:
+        """Return the name of the type of state that a mutation changes."""
+        return _state_type(mutation.state_model())
+
+    def store(self, mutation: AnyMutation) -> StoredMutation:
+        """Return the mutation as data; InputError when it would not come back the same."""
+        known = self._mutations.get(mutation.mutation_type)
+        if known is not type(mutation):
+            msg = f"{type(mutation).__name__} is not among the mutations that this Governance was opened with"
+            raise UnknownMutationError(msg, mutation=mutation.mutation_type)
+        payload = dump(mutation, field="mutation")
+        check_json(payload, field="mutation", max_bytes=self._max_payload_bytes)
+        stored = StoredMutation(type=mutation.mutation_type, version=mutation.mutation_version, payload=payload)
+        if self.load(stored) != mutation:
+            msg = f"mutation: {mutation.mutation_type} does not come back from JSON as it went in"
+            raise InputError(msg, field="mutation")
+        return stored
+
+    def load(self, stored: StoredMutation) -> AnyMutation:
+        """Return the mutation that was stored, old shapes brought up to today's."""
+        known = self._mutations.get(stored.type)
+        if known is None or stored.version > known.mutation_version:
+            msg = f"mutation type {stored.type!r} version {stored.version} is not known here"
+            raise UnknownMutationError(msg, mutation=stored.type, version=stored.version)
+        payload: dict[str, Any] = stored.payload
+        if stored.version < known.mutation_version:
+            payload = known.upcast(stored.version, dict(payload))
+        return self._read(known, payload)
+
+    def parse(self, mutation_type: str, payload: object) -> AnyMutation:
+        """Return a new mutation from JSON values; UnknownMutationError or InputError, naming the field."""
+        known = self.mutations.get(mutation_type)
+        if known is None:
+            names = ", ".join(self.mutations) or "none"
+            msg = f"there is no mutation {mutation_type!r}; registered are: {names}"
+            raise UnknownMutationError(msg, mutation=mutation_type)
+        check_json(payload, field="mutation", max_bytes=self._max_payload_bytes)
+        return self._read(known, payload)
+
+    def initial(self, state_id: str, state_type: str) -> StateVersion:
+        """Return version 0 of a state: the default value of its model."""
+        return self._defaults[state_type].model_copy(update={"id": state_id})
+
+    def only_state_type(self) -> str | None:
+        """Return the name of the registered state type when there is exactly one."""
+        return next(iter(self._states)) if len(self._states) == 1 else None
+
+    def read(self, state: StateVersion) -> Any:
+        """Return a fresh model of the state's value; UnreadableStateError when it does not fit."""
+        model = self._states.get(state.type or "")
+        if model is None:
+            return state.value
+        try:
+            return model.model_validate_json(_JSON.dump_json(state.value))
+        except ValidationError as error:
+            what = input_error(error).message
+            msg = f"version {state.version} of state {state.id} is not a {state.type}: {what}"
+            raise UnreadableStateError(msg, state=state.id, version=state.version) from None
+
+    def knows_state(self, state_type: str | None) -> bool:
+        """Return whether the state type is registered."""
+        return state_type in self._states
+
+    def _read(self, known: type[AnyMutation], payload: object) -> AnyMutation:
+        try:
+            return known.model_validate_json(_JSON.dump_json(payload))  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise input_error(error, "mutation") from None
+
+    def _register(self, mutation: type[AnyMutation]) -> None:
+        if not (isinstance(mutation, type) and issubclass(mutation, Mutation)) or mutation.apply is Mutation.apply:
+            msg = f"{mutation!r} is not a mutation: derive a class from Mutation[YourState] and define apply"
+            raise ConfigurationError(msg, mutation=mutation)
+        if mutation.mutation_type in self._mutations:
+            msg = f"two mutations are named {mutation.mutation_type!r}; set mutation_type on one of them"
+            raise ConfigurationError(msg, mutation=mutation.mutation_type)
+        taken = [name for name in _RESERVED if name in mutation.model_fields]
+        if taken:
+            msg = f"{mutation.__name__} has a field {taken[0]!r}, which names something of every mutation's class"
+            raise ConfigurationError(msg, mutation=mutation.mutation_type, field=taken[0])
+        self._mutations[mutation.mutation_type] = mutation
+        self._register_state(mutation.state_model())
+
+    def _register_state(self, model: type[BaseModel]) -> None:
+        name = _state_type(model)
+        if self._states.setdefault(name, model) is not model:
+            msg = f"two state models are named {name!r}; set state_type on one of them"
+            raise ConfigurationError(msg, state_type=name)
+        try:
+            value = dump(model(), field=name)
+        except ValidationError as error:
+            msg = f"{name} needs a default for every field: a state that does not exist yet is {name}()"
+            raise ConfigurationError(msg, state_type=name, field=input_error(error).ids["field"]) from None
+        self._defaults[name] = StateVersion(id="", type=name, value=value, digest=digest(value))
+
+
+def _state_type(model: type[BaseModel]) -> str:
+    return str(getattr(model, "state_type", model.__name__))

@@ -1,0 +1,181 @@
+"""Asking user code: validation, a simulated apply and every policy, on fresh copies; errors become answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from governance.domain.catalog import AnyMutation, Catalog
+from governance.domain.changes import diff
+from governance.domain.commands import Evaluation
+from governance.domain.digest import digest
+from governance.domain.effects import Effect, RecordedEffect
+from governance.domain.errors import GovernanceError, InputError, UnreadableStateError
+from governance.domain.events import Verdict
+from governance.domain.json_limits import check_json, dump
+from governance.domain.policies import Context, PolicySet
+from governance.domain.request import MutationRequest
+from governance.domain.state import StateVersion
+from governance.domain.values import clean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: the request as far as it stands, and the mutations that policies are chosen by.
+
+    `governing` holds the request's own mutation and, for a restoration, that of the request that it undoes: who governs
+    a mutation governs its undoing.
+    """
+
+    request: MutationRequest
+    mutation: AnyMutation
+    governing: tuple[AnyMutation, ...]
+
+
+class UserCodeError(Exception):
+    """User code raised, or answered with something that cannot be used."""
+
+
+class Evaluator:
+    """Runs user code on one version of a state; what it answers reaches the rules as data only."""
+
+    def __init__(self, catalog: Catalog, policies: PolicySet, max_state_bytes: int) -> None:
+        self._catalog = catalog
+        self._max_state_bytes = max_state_bytes
+        self.policies = policies
+
+    def evaluate(self, subject: Subject, state: StateVersion, now: datetime, *, ask_policies: bool) -> Evaluation:
+        """Return what user code says of the mutation on this state.
+
+        Policies are asked only when told to, and only about a mutation that is valid and can be applied. Raises nothing
+        but errors that no user code caused.
+        """
+        blank = Evaluation(
+            state_version=state.version,
+            state_digest=state.digest,
+            policy_set=self.policies.digest,
+            verdicts=() if ask_policies else None,
+        )
+        try:
+            reads, errors = self._validate(subject.mutation, state)
+            if errors:
+                return blank.model_copy(update={"validation_errors": errors, "reads": reads})
+            applied = self._apply(subject, state)
+        except UserCodeError as error:
+            return blank.model_copy(update={"failure": clean(str(error))})
+        update = {**applied, "reads": reads}
+        if ask_policies:
+            update["verdicts"] = self._verdicts(subject, state, applied["change_set"], now)
+        return blank.model_copy(update=update)
+
+    def reads(self, mutation: AnyMutation) -> tuple[str, ...] | None:
+        """Return what the mutation says it reads, None for all of the state."""
+        try:
+            return _pointers(_call(mutation.reads))
+        except UserCodeError:
+            return None
+
+    def _validate(self, mutation: AnyMutation, state: StateVersion) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        reads = _pointers(_call(mutation.reads))
+        errors = _call(lambda: mutation.validate_on(self._catalog.read(state)))
+        if isinstance(errors, str) or not isinstance(errors, Sequence) or not all(isinstance(e, str) for e in errors):
+            msg = f"validate_on returned {errors!r}, not a list of texts"
+            raise UserCodeError(msg)
+        return reads, tuple(clean(each) for each in errors)
+
+    def _apply(self, subject: Subject, state: StateVersion) -> dict[str, Any]:
+        mutation = subject.mutation
+        after = _call(lambda: mutation.apply(self._catalog.read(state)))
+        value = self._value(after, state)
+        effects = _call(lambda: list(mutation.effects(self._catalog.read(state), after)))
+        return {
+            "change_set": diff(state.value, value),
+            "value": value,
+            "value_digest": digest(value),
+            "effects": tuple(
+                _recorded(effect, f"{subject.request.id}:{number}") for number, effect in enumerate(effects)
+            ),
+        }
+
+    def _value(self, after: object, state: StateVersion) -> Any:
+        model = type(self._catalog.read(state))
+        if not isinstance(after, model) or not isinstance(after, BaseModel):
+            msg = f"apply returned {type(after).__name__}, not {model.__name__}"
+            raise UserCodeError(msg)
+        try:
+            value = dump(after, field="state")
+            check_json(value, field="state", max_bytes=self._max_state_bytes)
+            same = self._catalog.read(state.model_copy(update={"value": value})) == after
+        except (InputError, UnreadableStateError) as error:
+            raise UserCodeError(str(error)) from None
+        if not same:
+            msg = "the state that apply returned does not come back from JSON as it went in"
+            raise UserCodeError(msg)
+        return value
+
+    def _verdicts(self, subject: Subject, state: StateVersion, change_set: Any, now: datetime) -> tuple[Verdict, ...]:
+        context = _context(subject.request, state, change_set, now)
+        model = type(self._catalog.read(state))
+        verdicts = []
+        for policy in self.policies.policies:
+            looked_at = policy.subject(subject.governing, model)
+            if looked_at is not None:
+                started = perf_counter()
+                verdict = policy.verdict(looked_at, self._catalog.read(state), context)
+                took_ms = round((perf_counter() - started) * 1000, 3)
+                verdicts.append(verdict.model_copy(update={"took_ms": took_ms}))
+        return tuple(verdicts)
+
+
+def _context(request: MutationRequest, state: StateVersion, change_set: Any, now: datetime) -> Context:
+    return Context.model_construct(
+        request_id=request.id,
+        state_id=request.state_id,
+        state_version=state.version,
+        actor=request.requester,
+        reason=request.reason,
+        intent=request.intent,
+        now=now,
+        round=max(1, request.round),
+        change_set=change_set,
+        metadata=request.metadata,
+        compensates=request.compensation,
+    )
+
+
+def _call(function: Callable[[], T]) -> T:
+    try:
+        return function()
+    except GovernanceError as error:
+        raise UserCodeError(str(error)) from error
+    except Exception as error:
+        msg = f"{type(error).__name__}: {error}"
+        raise UserCodeError(msg) from error
+
+
+def _pointers(paths: object) -> tuple[str, ...] | None:
+    if paths is None:
+        return None
+    if isinstance(paths, list | tuple) and all(isinstance(each, str) and each.startswith("/") for each in paths):
+        return tuple(paths)
+    msg = f"reads() returned {paths!r}, not a list of JSON Pointers such as '/admins'"
+    raise UserCodeError(msg)
+
+
+def _recorded(effect: object, effect_id: str) -> RecordedEffect:
+    if not isinstance(effect, Effect):
+        msg = f"effects() returned {type(effect).__name__}, not Effect"
+        raise UserCodeError(msg)
+    try:
+        payload = dump(effect, field="effect")
+        check_json(payload, field="effect", max_bytes=64 * 1024)
+    except InputError as error:
+        raise UserCodeError(str(error)) from None
+    return RecordedEffect(
+        id=effect_id, contract=effect.contract, contract_version=effect.contract_version, payload=payload
+    )

@@ -1,0 +1,196 @@
+"""Combining the appends of many threads into one transaction per flush, whatever the database.
+
+The first caller to find the lane free leads: it takes what is waiting, its own append first, and stores it in
+one flush on its own thread. Those who come meanwhile wait, and one of them leads the next flush. A lone caller
+therefore never waits and never changes threads.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from eventsourcing.persistence import PersistenceError
+
+from governance.event_store.append import Append
+from governance.event_store.deadline import Deadline
+from governance.event_store.recorder import AppendQueueFull, OutcomeUnknown, StoreUnavailable
+from governance.event_store.settings import RecorderSettings
+
+Outcome: TypeAlias = Sequence[int] | PersistenceError | None
+"""Positions, the reason why this append alone was refused, or None to try it again in the next flush."""
+
+Flush: TypeAlias = Callable[[Sequence[Append], Deadline], Sequence[Outcome]]
+"""Stores appends in one transaction; raises PersistenceError if that holds for all of them."""
+
+MIN_FLUSH_SHARE = 0.2
+"""An append with less than this share of its budget left is not sent: its outcome might stay unknown."""
+
+
+class FlushSpoiled(Exception):  # noqa: N818
+    """One of several appends makes the whole flush impossible; each is to be tried alone."""
+
+
+class Waiting:
+    """An append in the queue, and the thread that waits for it."""
+
+    __slots__ = ("append", "leads", "outcome", "turn")
+
+    def __init__(self, append: Append) -> None:
+        self.append = append
+        self.leads = False
+        self.outcome: Outcome = None
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+    def positions(self) -> Sequence[int]:
+        """Returns the positions, or raises why there are none."""
+        if self.outcome is None:
+            msg = "the flush that carried this append was interrupted"
+            raise OutcomeUnknown(msg)
+        if isinstance(self.outcome, PersistenceError):
+            raise self.outcome
+        return self.outcome
+
+
+class GroupCommit:
+    """A bounded queue of appends with one lane to the database."""
+
+    def __init__(self, flush: Flush, settings: RecorderSettings) -> None:
+        self._flush = flush
+        self._settings = settings
+        self._mutex = threading.Lock()
+        self._room = threading.Condition(self._mutex)
+        self._queue: deque[Waiting] = deque()
+        self._queued_events = 0
+        self._queued_bytes = 0
+        self._held_back = 0
+        self._leading = False
+        self._closed = False
+
+    def append(self, append: Append) -> Sequence[int]:
+        """Stores the append together with others and returns its positions, or raises why not."""
+        waiting = Waiting(append)
+        if not self._enter(waiting):
+            self._await_turn(waiting)
+        if waiting.leads:
+            self._lead()
+        return waiting.positions()
+
+    def close(self, deadline: Deadline) -> None:
+        """Refuses new appends and waits until those in the queue are stored."""
+        with self._mutex:
+            self._closed = True
+            self._room.notify_all()
+            while self._leading and not deadline.passed():
+                self._room.wait(deadline.remaining())
+
+    def _enter(self, waiting: Waiting) -> bool:
+        """Puts the append into the queue, once there is room, and returns whether its thread leads."""
+        with self._mutex:
+            self._make_room(waiting.append)
+            self._queue.append(waiting)
+            self._queued_events += len(waiting.append.rows)
+            self._queued_bytes += waiting.append.size
+            waiting.leads = not self._leading
+            self._leading = True
+        return waiting.leads
+
+    def _make_room(self, append: Append) -> None:
+        while not self._closed and self._full(append):
+            self._held_back += 1
+            try:
+                if not self._room.wait(append.deadline.remaining()):
+                    msg = f"{self._queued_events} events are waiting to be stored; nothing of this append was"
+                    raise AppendQueueFull(msg)
+            finally:
+                self._held_back -= 1
+        if self._closed:
+            msg = "the store is closed"
+            raise StoreUnavailable(msg)
+
+    def _full(self, append: Append) -> bool:
+        return bool(self._queue) and (
+            self._queued_events + len(append.rows) > self._settings.queue_events
+            or self._queued_bytes + append.size > self._settings.queue_bytes
+        )
+
+    def _await_turn(self, waiting: Waiting) -> None:
+        if waiting.turn.acquire(timeout=waiting.append.deadline.remaining()):
+            return
+        with self._mutex:
+            if waiting in self._queue:
+                self._remove(waiting)
+                msg = "the append waited for its flush until its time was up; nothing was stored"
+                raise StoreUnavailable(msg)
+        # It is in a flush, which ends by the earliest deadline in it: this wait is short.
+        waiting.turn.acquire(timeout=self._settings.budget_seconds)
+
+    def _lead(self) -> None:
+        batch = self._take()
+        try:
+            self._settle(batch)
+        finally:
+            self._pass_on(batch)
+
+    def _take(self) -> list[Waiting]:
+        settings = self._settings
+        batch: list[Waiting] = []
+        events = size = 0
+        with self._mutex:
+            while self._queue:
+                append = self._queue[0].append
+                events += len(append.rows)
+                size += append.size
+                if batch and (events > settings.flush_events or size > settings.flush_bytes):
+                    break
+                batch.append(self._queue[0])
+                self._remove(self._queue[0])
+            if self._held_back:
+                self._room.notify_all()
+        return batch
+
+    def _remove(self, waiting: Waiting) -> None:
+        self._queue.remove(waiting)
+        self._queued_events -= len(waiting.append.rows)
+        self._queued_bytes -= waiting.append.size
+
+    def _settle(self, batch: Sequence[Waiting]) -> None:
+        todo = self._in_time(batch)
+        alone = False
+        while todo:
+            try:
+                for part in [[one] for one in todo] if alone else [todo]:
+                    self._store(part)
+            except FlushSpoiled:
+                alone = True
+            todo = self._in_time([waiting for waiting in todo if waiting.outcome is None])
+
+    def _store(self, part: Sequence[Waiting]) -> None:
+        deadline = Deadline(min(waiting.append.deadline.at for waiting in part))
+        try:
+            outcomes = self._flush([waiting.append for waiting in part], deadline)
+        except PersistenceError as error:
+            outcomes = [error] * len(part)
+        for waiting, outcome in zip(part, outcomes, strict=True):
+            waiting.outcome = outcome
+
+    def _in_time(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        least = self._settings.budget_seconds * MIN_FLUSH_SHARE
+        for waiting in batch:
+            if waiting.append.deadline.remaining() < least:
+                waiting.outcome = StoreUnavailable("too little time was left to store it; nothing was stored")
+        return [waiting for waiting in batch if waiting.outcome is None]
+
+    def _pass_on(self, batch: Sequence[Waiting]) -> None:
+        with self._mutex:
+            if self._queue:
+                self._queue[0].leads = True
+                self._queue[0].turn.release()
+            else:
+                self._leading = False
+                if self._closed:
+                    self._room.notify_all()
+        for waiting in batch:
+            if not waiting.leads:
+                waiting.turn.release()

@@ -1,0 +1,124 @@
+"""The log of everything that happened: appended to, read by stream and by position, over the eventsourcing library."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import DataError, Notification, PersistenceError
+from eventsourcing.utils import Environment, EnvType
+
+from governance.domain.errors import (
+    ConcurrencyError,
+    ConfigurationError,
+    InputError,
+    OutcomeUnknownError,
+    StoreUnavailableError,
+)
+from governance.domain.recorded import Recorded
+from governance.event_store.mapper import EnvelopeMapper
+from governance.event_store.recorder import (
+    EventRecorder,
+    OutcomeUnknown,
+    SchemaOutdated,
+    UnsafeStore,
+    VersionConflict,
+)
+
+
+class EventLog(Application[str]):
+    """Appends recorded events, all or none, and reads them back; every error is one of ours."""
+
+    name = "governance"
+
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._given = recorder
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Return an empty environment: no variable of the process may choose what code the library loads."""
+        return Environment(name, {})
+
+    def construct_recorder(self) -> EventRecorder:
+        """Return the recorder that the log was opened with."""
+        return self._given
+
+    def construct_mapper(self) -> EnvelopeMapper:
+        """Return the mapper of envelopes."""
+        return EnvelopeMapper(self.construct_transcoder())
+
+    def append(self, recorded: Sequence[Recorded]) -> Sequence[Recorded]:
+        """Store the events in one transaction and return them with their positions.
+
+        Raises ConcurrencyError (`ids["stream"]` names where) when a version is taken, StoreUnavailableError when
+        nothing was stored for want of a database, OutcomeUnknownError when that could not be found out.
+        """
+        with translated_errors():
+            recordings = self.events.put(cast(Any, recorded))
+        return [
+            each.model_copy(update={"position": done.notification.id})
+            for each, done in zip(recorded, recordings, strict=True)
+        ]
+
+    def stream(
+        self, stream: str, *, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> Sequence[Recorded]:
+        """Return the events of a stream by version, oldest first; none for a stream that does not exist."""
+        with translated_errors():
+            return list(cast(Any, self.events.get(stream, gt=after or None, lte=upto, limit=limit)))
+
+    def latest(self, stream: str, *, upto: int | None = None, limit: int = 1) -> Sequence[Recorded]:
+        """Return the last events of a stream, newest first."""
+        with translated_errors():
+            return list(cast(Any, self.events.get(stream, lte=upto, desc=True, limit=limit)))
+
+    def feed(self, after: int, limit: int) -> Sequence[Recorded]:
+        """Return up to `limit` settled events of all streams after a position, in the one global order."""
+        with translated_errors():
+            return [self.mapper.to_domain_event(each) for each in self.stored(after, limit)]  # type: ignore[misc]
+
+    def stored(self, after: int, limit: int) -> Sequence[Notification]:
+        """Return the stored form of events after a position, for readers that decode only what they need."""
+        with translated_errors():
+            return self._given.select_notifications(after, limit, inclusive_of_start=False)
+
+    def head(self) -> int:
+        """Return the position of the last settled event, 0 when there is none."""
+        with translated_errors():
+            return self._given.max_notification_id() or 0
+
+    def wait(self, after: int, timeout: float) -> bool:
+        """Return whether there is an event after the position, waiting up to `timeout` seconds for one."""
+        with translated_errors():
+            return self._given.wait_for_append(after, timeout)
+
+    @property
+    def event_recorder(self) -> EventRecorder:
+        """Return the recorder, for its schema and its diagnosis."""
+        return self._given
+
+    def close(self) -> None:
+        """Store what is waiting and let go of every connection."""
+        super().close()
+        self._given.close()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn every error of the store into one of the domain's tree, so that callers need to know only that."""
+    try:
+        yield
+    except VersionConflict as error:
+        msg = f"{error.stream} has moved on: its version {error.version} was written by somebody else"
+        raise ConcurrencyError(msg, stream=error.stream, version=error.version) from None
+    except OutcomeUnknown as error:
+        msg = f"the outcome could not be found out in time ({error}); ask before repeating"
+        raise OutcomeUnknownError(msg) from error
+    except DataError as error:
+        msg = f"the store cannot hold this: {error}"
+        raise InputError(msg, field="event") from error
+    except (SchemaOutdated, UnsafeStore) as error:
+        raise ConfigurationError(str(error)) from error
+    except PersistenceError as error:
+        msg = f"the store did not answer in time: {error}"
+        raise StoreUnavailableError(msg) from error

@@ -1,0 +1,109 @@
+"""Between events and stored bytes: a readable JSON envelope, and the topic that is the event's own short name."""
+
+import json
+from typing import Any, Literal
+
+from eventsourcing.persistence import Mapper, Notification, StoredEvent
+from pydantic import BaseModel, ValidationError, create_model
+
+from governance.domain.actors import Actor
+from governance.domain.errors import UnknownEventError, UnreadableEventError
+from governance.domain.events import Fact
+from governance.domain.json_limits import input_error
+from governance.domain.recorded import Recorded
+from governance.domain.values import Moment, Value
+from governance.event_store.registry import EVENTS, event_class
+from governance.event_store.upcasts import upcast
+
+
+class Envelope(Value):
+    """What stands around an event's data: type, schema version, when, by whom, in what connection, of which append."""
+
+    type: str
+    v: int
+    at: Moment
+    by: Actor
+    correlation: str | None
+    causation: str | None
+    append: str
+
+
+def _envelope(topic: str, event: type[Fact]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        "type": (Literal[topic], ...),
+        "v": (Literal[event.schema_version], ...),
+        "data": (event, ...),
+    }
+    return create_model(f"Stored{topic}", __base__=Envelope, **fields)
+
+
+_ENVELOPES: dict[str, type[BaseModel]] = {topic: _envelope(topic, event) for topic, event in EVENTS.items()}
+
+
+class EnvelopeMapper(Mapper[str]):
+    """Writes and reads envelopes; knows neither compression nor encryption, so that the stored bytes stay readable."""
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        """Return an envelope's stored form: UTF-8 JSON, one object."""
+        recorded: Recorded = domain_event
+        topic = type(recorded.event).__name__
+        envelope: Any = _ENVELOPES[topic].model_construct(
+            type=topic,
+            v=recorded.event.schema_version,
+            at=recorded.at,
+            by=recorded.by,
+            correlation=recorded.correlation_id,
+            causation=recorded.causation_id,
+            append=recorded.append_id,
+            data=recorded.event,
+        )
+        return StoredEvent(
+            originator_id=recorded.stream,
+            originator_version=recorded.version,
+            topic=topic,
+            state=envelope.model_dump_json().encode(),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """Return the envelope that was stored, old shapes brought up to today's.
+
+        Raises UnknownEventError for a type or version that this program does not know, and UnreadableEventError for
+        bytes that are not an envelope. Imports nothing.
+        """
+        event_class(stored_event.topic)
+        envelope = _ENVELOPES[stored_event.topic]
+        try:
+            read: Any = envelope.model_validate_json(stored_event.state)
+        except ValidationError as error:
+            read = _read_old(stored_event, envelope, error)
+        return Recorded.model_construct(
+            stream=str(stored_event.originator_id),
+            version=stored_event.originator_version,
+            at=read.at,
+            by=read.by,
+            correlation_id=read.correlation,
+            causation_id=read.causation,
+            append_id=read.append,
+            event=read.data,
+            position=stored_event.id if isinstance(stored_event, Notification) else None,
+        )
+
+
+def _read_old(stored: StoredEvent, envelope: type[BaseModel], error: ValidationError) -> BaseModel:
+    try:
+        raw = json.loads(stored.state)
+        version, data = int(raw["v"]), raw["data"]
+        target = EVENTS[stored.topic].schema_version
+        if version == target:
+            raise _unreadable(stored, input_error(error).message)
+        raw |= {"v": target, "data": upcast(stored.topic, data, version=version, target=target)}
+        return envelope.model_validate_json(json.dumps(raw))
+    except (UnreadableEventError, UnknownEventError):
+        raise
+    except Exception as damage:
+        raise _unreadable(stored, f"{type(damage).__name__}: {damage}") from None
+
+
+def _unreadable(stored: StoredEvent, what: str) -> UnreadableEventError:
+    msg = f"event {stored.originator_version} of {stored.originator_id} ({stored.topic}) is damaged: {what}"
+    return UnreadableEventError(msg, stream=stored.originator_id, version=stored.originator_version)

@@ -1,0 +1,191 @@
+"""The event store on SQLite: one file, several threads and processes, every commit on the disk."""
+
+import json
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent
+
+from governance.event_store.append import MAX_VERSION, Append
+from governance.event_store.deadline import Deadline
+from governance.event_store.group_commit import GroupCommit, Outcome
+from governance.event_store.migrations import pending, statements, status
+from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus
+from governance.event_store.settings import RecorderSettings
+from governance.event_store.signals import AppendSignal
+from governance.event_store.sqlite_append import SqliteAppender
+from governance.event_store.sqlite_connections import SqliteConnections, unavailable
+from governance.event_store.sqlite_schema import sqlite_migrations
+
+_COLUMNS = "SELECT position, stream, version, topic, state FROM governance_events "
+_FORWARDS = _COLUMNS + "WHERE stream = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+_BACKWARDS = _COLUMNS + "WHERE stream = ? AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
+_FEED = _COLUMNS + "WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"
+_FEED_OF_TOPICS = """
+SELECT position, stream, version, topic, state FROM governance_events
+WHERE position >= ? AND position <= ? AND topic IN (SELECT value FROM json_each(?))
+ORDER BY position LIMIT ?
+"""
+_HEAD = "SELECT max(position) FROM governance_events"
+_HAS_SCHEMA = "SELECT count(*) FROM sqlite_master WHERE name = 'governance_schema'"
+_CURRENT = "SELECT coalesce(max(number), 0) FROM governance_schema"
+_SCHEMA = "CREATE TABLE IF NOT EXISTS governance_schema (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
+_RECORD = "INSERT INTO governance_schema (number, name) VALUES (?, ?)"
+NO_LIMIT = -1
+_INHERITED: list[SqliteConnections] = []
+
+Answer = TypeVar("Answer")
+
+
+class SqliteRecorder(EventRecorder):
+    """Stores events in SQLite."""
+
+    def __init__(self, path: str, settings: RecorderSettings) -> None:
+        self.settings = settings
+        self._path = path
+        self._steps = sqlite_migrations()
+        self._connect()
+        self._prepare()
+        reopen = weakref.WeakMethod(self._connect)
+        os.register_at_fork(after_in_child=lambda: (method := reopen()) and method())
+
+    def _connect(self) -> None:
+        """Starts afresh, also in a forked child, whose copies of the parent's connections must not be used."""
+        # Even closing a connection in a forked child could release what the parent holds.
+        _INHERITED.extend(one for one in vars(self).values() if isinstance(one, SqliteConnections))
+        self._connections = SqliteConnections(self._path, self.settings)
+        self._appender = SqliteAppender(self._connections)
+        self._signal = AppendSignal()
+        self._lane = GroupCommit(self._flush, self.settings)
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+        """Stores all of the events or none and returns their positions."""
+        if not stored_events:
+            return []
+        append = Append(stored_events, self._deadline(), self.settings.append_bytes)
+        return self._lane.append(append)
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[Notification]:
+        """Returns the events of one stream, by version."""
+        stream = str(originator_id)
+        last = MAX_VERSION if lte is None else lte
+        parameters = (stream, -1 if gt is None else gt, last, NO_LIMIT if limit is None else limit)
+        return self._notifications(_BACKWARDS if desc else _FORWARDS, parameters)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Returns settled events in global order."""
+        first = 1 if start is None else start + (not inclusive_of_start)
+        last = MAX_VERSION if stop is None else stop
+        if topics:
+            return self._notifications(_FEED_OF_TOPICS, (first, last, json.dumps(list(topics)), limit))
+        return self._notifications(_FEED, (first, last, limit))
+
+    def max_notification_id(self) -> int | None:
+        """Returns the position of the last event; with one writer at a time, all below it are settled."""
+        return self._ask(lambda connection: self._number(connection, _HEAD)) or None
+
+    def wait_for_append(self, after: int, timeout: float) -> bool:
+        """Waits up to `timeout` seconds for an event above the position."""
+        deadline = Deadline.after(timeout)
+        while True:
+            seen = self._signal.seen()
+            if (self.max_notification_id() or 0) > after:
+                return True
+            if deadline.passed():
+                return False
+            # This process is woken by its own appends and looks for those of others.
+            look_again = Deadline.after(self.settings.file_poll_seconds)
+            self._signal.wait(seen, min(deadline, look_again, key=attrgetter("at")))
+
+    def open_writers(self) -> tuple[OpenWriter, ...]:
+        """Returns nothing: a writer in SQLite holds no reader back."""
+        return ()
+
+    def schema_status(self) -> SchemaStatus:
+        """Returns which migrations the store has and needs."""
+        return status(self._steps, self._ask(self._current))
+
+    def migrate(self, *, dry_run: bool = False) -> list[str]:
+        """Applies the pending migrations in one transaction and returns their statements."""
+        if dry_run:
+            return statements(pending(self._steps, self.schema_status().current))
+        try:
+            return self._connections.write(self._apply, self._deadline())
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def close(self) -> None:
+        """Stores what is waiting, then lets go of every connection."""
+        self._lane.close(self._deadline())
+        self._connections.close()
+
+    def _flush(self, appends: Sequence[Append], deadline: Deadline) -> Sequence[Outcome]:
+        outcomes = self._appender.flush(appends, deadline)
+        self._signal.announce()
+        return outcomes
+
+    def _prepare(self) -> None:
+        here = self.schema_status()
+        pending(self._steps, here.current)
+        if not here.pending:
+            return
+        if not self.settings.create_schema:
+            msg = f"the store is at schema {here.current} of {here.target}: run the migrations first"
+            raise SchemaOutdated(msg)
+        self.migrate()
+
+    def _apply(self, connection: sqlite3.Connection) -> list[str]:
+        steps = pending(self._steps, self._current(connection))
+        connection.execute(_SCHEMA)
+        for step in steps:
+            for statement in step.statements:
+                connection.execute(statement)
+            connection.execute(_RECORD, (step.number, step.name))
+        return statements(steps)
+
+    def _current(self, connection: sqlite3.Connection) -> int:
+        return self._number(connection, _CURRENT) if self._number(connection, _HAS_SCHEMA) else 0
+
+    @staticmethod
+    def _number(connection: sqlite3.Connection, query: str) -> int:
+        return int(connection.execute(query).fetchone()[0] or 0)
+
+    def _ask(self, ask: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        return self._connections.read(ask, self._deadline())
+
+    def _notifications(self, query: str, parameters: tuple[int | str, ...]) -> Sequence[Notification]:
+        rows = self._ask(lambda connection: connection.execute(query, parameters).fetchall())
+        return [
+            Notification(
+                id=position,
+                originator_id=stream.decode(),
+                originator_version=version,
+                topic=topic.decode(),
+                state=state,
+            )
+            for position, stream, version, topic, state in rows
+        ]
+
+    def _deadline(self) -> Deadline:
+        return Deadline.after(self.settings.budget_seconds)

@@ -1,0 +1,81 @@
+"""Storing a flush of appends in SQLite: one transaction, in which one append can fail without the others."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from eventsourcing.persistence import DataError
+
+from governance.event_store.append import Append, Row
+from governance.event_store.deadline import Deadline
+from governance.event_store.group_commit import Outcome
+from governance.event_store.recorder import SchemaOutdated, VersionConflict
+from governance.event_store.sqlite_connections import SqliteConnections, unavailable
+
+_INSERT = "INSERT INTO governance_events (stream, version, topic, state) VALUES (?, ?, ?, ?)"
+_STORED = "SELECT position, topic, state FROM governance_events WHERE stream = ? AND version = ?"
+
+
+class SqliteAppender:
+    """Appends through the one connection for writing; used by one thread at a time."""
+
+    def __init__(self, connections: SqliteConnections) -> None:
+        self._connections = connections
+
+    def flush(self, appends: Sequence[Append], deadline: Deadline) -> Sequence[Outcome]:
+        """Stores the appends in one transaction and returns what became of each."""
+
+        def work(connection: sqlite3.Connection) -> list[Outcome]:
+            return [store(connection, append) for append in appends]
+
+        try:
+            return self._connections.write(work, deadline)
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                raise SchemaOutdated(str(error)) from error
+            raise unavailable(error) from error
+        except sqlite3.DataError as error:
+            raise DataError(str(error)) from error
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+
+def store(connection: sqlite3.Connection, append: Append) -> Outcome:
+    """Stores one append within the open transaction, or leaves nothing of it there and says why."""
+    if len(append.rows) == 1:
+        return store_rows(connection, append)
+    connection.execute("SAVEPOINT append")
+    outcome = store_rows(connection, append)
+    if isinstance(outcome, VersionConflict):
+        connection.execute("ROLLBACK TO append")
+    connection.execute("RELEASE append")
+    return outcome
+
+
+def store_rows(connection: sqlite3.Connection, append: Append) -> Outcome:
+    """Inserts the rows in order; a row whose place is taken makes it a conflict or, if all are, a repeat."""
+    positions: list[int] = []
+    for row in append.rows:
+        try:
+            position = connection.execute(_INSERT, values(row)).lastrowid
+        except sqlite3.IntegrityError:
+            # A repeat finds its first row taken; one that finds a later row taken shares it with another append.
+            found = None if positions else repeated(connection, append)
+            return found or VersionConflict(row.stream.decode(), row.version)
+        positions.append(position or 0)
+    return positions
+
+
+def repeated(connection: sqlite3.Connection, append: Append) -> list[int] | None:
+    """Returns the positions if all rows are stored already with the same bytes, else None."""
+    positions: list[int] = []
+    for row in append.rows:
+        stored = connection.execute(_STORED, (row.stream.decode(), row.version)).fetchone()
+        if stored is None or stored[1:] != (row.topic, row.state):
+            return None
+        positions.append(stored[0])
+    return positions
+
+
+def values(row: Row) -> tuple[str, int, str, str]:
+    """Returns the row as SQLite takes it: text, so that it can be read with any tool."""
+    return row.stream.decode(), row.version, row.topic.decode(), row.state.decode()

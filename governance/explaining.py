@@ -1,0 +1,74 @@
+"""Explaining: what a request still needs and who can supply it, by the same checks that refuse a decision."""
+
+from datetime import datetime
+
+from governance.domain.actors import Actor
+from governance.domain.approvals import active_step, refusal
+from governance.domain.lifecycle import OPEN, Status
+from governance.domain.request import MutationRequest, OpenedRequirement
+from governance.outcome import Explanation, RequirementExplanation
+
+
+def explain(request: MutationRequest, now: datetime, actor: Actor | None = None) -> Explanation:
+    """Return why the request stands where it stands; with an actor, also what that one may do about it and why not."""
+    return Explanation(
+        request_id=request.id,
+        status=request.status,
+        text=_standing(request, now),
+        requirements=tuple(_requirement(request, each, now, actor) for each in request.current_requirements),
+        digest=request.digest,
+    )
+
+
+def _standing(request: MutationRequest, now: datetime) -> str:
+    if (
+        request.expires_at is not None
+        and request.status in {Status.PENDING, Status.APPROVED}
+        and now >= request.expires_at
+    ):
+        return f"its deadline {request.expires_at.isoformat()} has passed; it can only expire"
+    match request.status:
+        case Status.PENDING:
+            missing = "; ".join(_needs(each) for each in request.open_requirements)
+            return f"it waits: {missing}"
+        case Status.APPROVED:
+            return "nothing is missing: it can be executed"
+        case Status.EXECUTED:
+            return f"it was executed and made version {request.resulting_version} of {request.state_id}"
+        case Status.COMPENSATED:
+            return f"it was executed, and put right by request {request.links.compensated_by}"
+        case Status.SUPERSEDED:
+            return f"request {request.links.superseded_by} took its place"
+        case _:
+            return f"it ended: {request.ended_because or request.status}"
+
+
+def _needs(opened: OpenedRequirement) -> str:
+    who = " or ".join(str(each) for each in opened.asked.approvers)
+    people = "1 more approval" if opened.missing == 1 else f"{opened.missing} more approvals"
+    until = f", before {opened.expires_at.isoformat()}" if opened.expires_at else ""
+    return f"requirement {opened.id} (step {opened.asked.step}) needs {people} by {who}{until}"
+
+
+def _requirement(
+    request: MutationRequest, opened: OpenedRequirement, now: datetime, actor: Actor | None
+) -> RequirementExplanation:
+    pending = request.status is Status.PENDING
+    error = refusal(request, opened, actor, now) if actor is not None else None
+    return RequirementExplanation(
+        id=opened.id,
+        name=opened.asked.name,
+        kind=opened.asked.kind,
+        status=opened.status,
+        step=opened.asked.step,
+        active=pending and opened.status == "open" and opened.asked.step == active_step(request),
+        quorum=opened.asked.quorum,
+        granted_by=opened.granted_by,
+        missing=opened.missing if opened.status == "open" else 0,
+        who=tuple(str(each) for each in opened.asked.approvers),
+        expires_at=opened.expires_at,
+        digest=opened.digest,
+        actor_may=None if actor is None else pending and error is None,
+        actor_may_not_because=str(error) if error is not None else None,
+        text=_needs(opened) if opened.status == "open" else f"requirement {opened.id} is {opened.status}",
+    )

@@ -1,0 +1,132 @@
+"""Handling: load, decide and append one command on one request, again when somebody else was faster."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from governance.appending import Append
+from governance.domain.actors import Actor
+from governance.domain.commands import Command
+from governance.domain.decider import decide
+from governance.domain.errors import ConcurrencyError, GovernanceError
+from governance.domain.lifecycle import check_command
+from governance.domain.request import MutationRequest
+from governance.event_store.log import EventLog
+from governance.execution import Executor, outcome_of
+from governance.ids import new_id
+from governance.outcome import Outcome
+from governance.repository import Repository
+from governance.retrying import attempts
+
+
+class Handler:
+    """Handles commands; decides first on what is in memory, and on the store's word before it refuses anything."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        repository: Repository,
+        executor: Executor,
+        clock: Callable[[], datetime],
+        budget_seconds: float,
+    ) -> None:
+        self._log = log
+        self._repository = repository
+        self._executor = executor
+        self._clock = clock
+        self._budget_seconds = budget_seconds
+
+    def decide(self, request_id: str, command: Command, expected_version: int | None) -> MutationRequest:
+        """Return the request after the command. Tries again after a lost race, but never across a new round.
+
+        A decision made during one round must not count for another, so a round that changes under the call raises
+        ConcurrencyError, like a version that is not the expected one.
+        """
+        first: MutationRequest | None = None
+        lost: GovernanceError | None = None
+        for attempt in attempts(self._budget_seconds):
+            fresh = attempt > 0 or expected_version is not None
+            request = self._repository.request(request_id, fresh=fresh)
+            if fresh:
+                first = first or request
+                _check_unmoved(request, first, expected_version)
+            try:
+                return self._append(request, command)
+            except ConcurrencyError as error:
+                lost = error
+            except GovernanceError as error:
+                if fresh:
+                    raise
+                lost = error
+        raise lost or _out_of_time(request_id)
+
+    def execute(self, request_id: str, actor: Actor) -> Outcome:
+        """Return what came of executing the request; the loser of a race gets ConcurrencyError.
+
+        Tries again when only the state has moved: then the request's own strategy says what that means for it.
+        """
+        first: MutationRequest | None = None
+        lost: GovernanceError | None = None
+        for attempt in attempts(self._budget_seconds):
+            fresh = attempt > 0
+            request = self._repository.request(request_id, fresh=fresh)
+            if fresh:
+                first = first or request
+                _check_same(request, first)
+            try:
+                outcome = self._execute(request, actor, fresh=fresh)
+            except GovernanceError as error:
+                if fresh and not _lost_race(error):
+                    raise
+                lost = error
+                continue
+            if outcome is not None:
+                return outcome
+        raise lost or _out_of_time(request_id)
+
+    def _append(self, request: MutationRequest, command: Command) -> MutationRequest:
+        now = max(self._clock(), request.updated_at)
+        append = Append(new_id(now), command.actor, now)
+        append.add_to(request, decide(command, request, now))
+        append.store(self._log, self._repository)
+        return self._keep(append.folded(request, request.id))
+
+    def _execute(self, request: MutationRequest, actor: Actor, *, fresh: bool) -> Outcome | None:
+        """Return the outcome, or None when it is no execution and what is in memory may be behind the store."""
+        check_command("execute", request.status, request.id)
+        state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
+        now = max(self._clock(), request.updated_at, state.changed_at or request.updated_at)
+        prepared = self._executor.prepare(request, state, actor, now)
+        if prepared.state_event is None and not fresh:
+            return None
+        append = Append(new_id(now), actor, now)
+        prepared.add_to(append)
+        append.store(self._log, self._repository)
+        return outcome_of(self._keep(append.folded(request, request.id)), prepared.events)
+
+    def _keep(self, request: MutationRequest) -> MutationRequest:
+        self._repository.keep(request)
+        return request
+
+
+def _lost_race(error: GovernanceError) -> bool:
+    return isinstance(error, ConcurrencyError) and "stream" in error.ids
+
+
+def _check_unmoved(request: MutationRequest, first: MutationRequest, expected_version: int | None) -> None:
+    if expected_version is not None and request.version != expected_version:
+        msg = f"request {request.id} is at version {request.version}, not at {expected_version}"
+        raise ConcurrencyError(msg, request=request.id, expected=expected_version, current=request.version)
+    if request.round != first.round:
+        msg = f"a new round of request {request.id} was opened during the call: look at it, then decide again"
+        raise ConcurrencyError(msg, request=request.id, round=request.round)
+
+
+def _check_same(request: MutationRequest, first: MutationRequest) -> None:
+    if request.version != first.version:
+        msg = f"somebody else changed request {request.id} during the call; it is {request.status} now"
+        raise ConcurrencyError(msg, request=request.id, status=request.status)
+
+
+def _out_of_time(request_id: str) -> ConcurrencyError:
+    msg = f"others kept changing request {request_id} for the whole time budget"
+    return ConcurrencyError(msg, request=request_id)

@@ -1,0 +1,29 @@
+"""New ids: UUIDv7 (RFC 9562), which sort by time, so that the index of the events grows at one end."""
+
+from datetime import UTC, datetime, timedelta
+from secrets import randbits
+from uuid import UUID
+
+from governance.domain.errors import InputError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_VERSION_7 = 7 << 76
+_VARIANT = 0b10 << 62
+
+
+def new_id(now: datetime) -> str:
+    """Return a new UUIDv7 of the moment, as text: milliseconds, their fraction, and 62 random bits (section 5.7)."""
+    milliseconds, micros = divmod(max(0, (now - _EPOCH) // _MICROSECOND), 1000)
+    fraction = (micros << 12) // 1000
+    value = (milliseconds & (1 << 48) - 1) << 80 | _VERSION_7 | fraction << 64 | _VARIANT | randbits(62)
+    return str(UUID(int=value))
+
+
+def request_key(request_id: object) -> str:
+    """Return a request id given as UUID or text in the one form in which it is stored; InputError for anything else."""
+    try:
+        return str(UUID(str(request_id)))
+    except ValueError:
+        msg = f"request_id: {str(request_id)[:80]!r} is not the id of a request (a UUID)"
+        raise InputError(msg, field="request_id") from None

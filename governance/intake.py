@@ -1,0 +1,107 @@
+"""Taking in what callers give: checked once at the edge, so that the rules and the store see only sound values."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from governance.domain.actors import Actor
+from governance.domain.catalog import Catalog
+from governance.domain.commands import Submit
+from governance.domain.digest import digest
+from governance.domain.errors import InputError
+from governance.domain.events import CompensationLink
+from governance.domain.intent import Intent, refine
+from governance.domain.json_limits import check_json, input_error
+from governance.domain.mutations import Mutation
+from governance.domain.requirements import Requirement
+from governance.ids import request_key
+
+
+class Submission(BaseModel):
+    """The arguments of `submit` as the caller gave them."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
+
+    mutation: Any
+    state_id: Any
+    actor: Any
+    reason: Any
+    intent: Any = None
+    requires: Any = ()
+    expected_version: Any = None
+    stale: Any = "revalidate"
+    expires_at: Any = None
+    idempotency_key: Any = None
+    supersedes: Any = None
+    correlation_id: Any = None
+    metadata: Any = None
+    compensates: CompensationLink | None = None
+
+
+@contextmanager
+def input_errors(prefix: str = "") -> Iterator[None]:
+    """Turn a failed validation of what a caller gave into InputError, naming the field."""
+    try:
+        yield
+    except ValidationError as error:
+        raise input_error(error, prefix) from None
+
+
+def take_in(given: Submission, catalog: Catalog, state_type: str | None, max_bytes: int) -> Submit:
+    """Return the command to submit; InputError, naming the field, for whatever cannot be stored faithfully."""
+    mutation = given.mutation
+    if not isinstance(mutation, Mutation):
+        msg = f"mutation: {type(mutation).__name__} is not a mutation"
+        raise InputError(msg, field="mutation")
+    _check_types(given)
+    metadata = dict(given.metadata or {})
+    check_json(metadata, field="metadata", max_bytes=max_bytes)
+    with input_errors():
+        intent = refine(mutation.declared_intent(), given.intent)
+        check_json(intent.metadata, field="intent.metadata", max_bytes=max_bytes)
+        return Submit(
+            mutation=catalog.store(mutation),
+            state_id=given.state_id,
+            state_type=state_type or catalog.state_type(type(mutation)),
+            actor=given.actor,
+            reason=given.reason,
+            intent=intent,
+            requires=tuple(given.requires),
+            stale=given.stale,
+            expires_at=given.expires_at,
+            idempotency_key=given.idempotency_key,
+            supersedes=None if given.supersedes is None else request_key(given.supersedes),
+            compensates=given.compensates,
+            correlation_id=given.correlation_id,
+            metadata=metadata,
+        )
+
+
+def content_of(command: Submit) -> str:
+    """Return the digest of what an idempotency key stands for: everything but how the caller traces the call."""
+    content = command.model_dump(mode="json", exclude={"correlation_id", "actor"})
+    return digest({**content, "actor": command.actor.id})
+
+
+def _check_types(given: Submission) -> None:
+    wanted: dict[str, tuple[Any, type | tuple[type, ...]]] = {
+        "actor": (given.actor, Actor),
+        "intent": (given.intent, (Intent, type(None))),
+        "metadata": (given.metadata, (Mapping, type(None))),
+        "requires": (given.requires, (list, tuple)),
+        "expires_at": (given.expires_at, (datetime, type(None))),
+    }
+    for field, (value, kinds) in wanted.items():
+        if not isinstance(value, kinds):
+            msg = f"{field}: {type(value).__name__} is not what is expected here"
+            raise InputError(msg, field=field)
+    if not all(isinstance(each, Requirement) for each in given.requires):
+        msg = "requires: every item must be a requirement, such as approval(role=...)"
+        raise InputError(msg, field="requires")
+    version = given.expected_version
+    if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
+        msg = "expected_version: must be a whole number of at least 0"
+        raise InputError(msg, field="expected_version")

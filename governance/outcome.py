@@ -1,0 +1,72 @@
+"""What commands that run a mutation, and questions about one, answer with."""
+
+from datetime import datetime
+
+from governance.domain.changes import ChangeSet
+from governance.domain.effects import RecordedEffect
+from governance.domain.events import ResolutionOutcome, Verdict, VersionResolved
+from governance.domain.lifecycle import Status
+from governance.domain.request import MutationRequest
+from governance.domain.values import Value
+
+
+class Outcome(Value):
+    """What came of an execution.
+
+    `resolution` says what came of comparing versions; it is None when it did not come to that: the request was still
+    pending, had been refused, or had expired. `change_set` and `effects` are empty unless `executed`.
+    """
+
+    request: MutationRequest
+    resolution: VersionResolved | None
+    executed: bool
+    change_set: ChangeSet = ()
+    resulting_version: int | None = None
+    effects: tuple[RecordedEffect, ...] = ()
+
+
+class Preview(Value):
+    """What would happen if the request were executed now; nothing of it is stored."""
+
+    request_id: str
+    state_id: str
+    status: Status
+    expected: int
+    current: int
+    outcome: ResolutionOutcome
+    reason: str
+    change_set: ChangeSet
+    validation_errors: tuple[str, ...]
+    failure: str | None
+    verdicts: tuple[Verdict, ...]
+    digest: str
+
+
+class RequirementExplanation(Value):
+    """What one requirement still needs, who can supply it, and until when."""
+
+    id: str
+    name: str | None
+    kind: str
+    status: str
+    step: int
+    active: bool
+    quorum: int
+    granted_by: tuple[str, ...]
+    missing: int
+    who: tuple[str, ...]
+    expires_at: datetime | None
+    digest: str
+    actor_may: bool | None = None
+    actor_may_not_because: str | None = None
+    text: str
+
+
+class Explanation(Value):
+    """Why a request stands where it stands, and what would move it on."""
+
+    request_id: str
+    status: Status
+    text: str
+    requirements: tuple[RequirementExplanation, ...]
+    digest: str

@@ -1,0 +1,79 @@
+"""Reading states: now, at a version, at a time, and all of their history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from governance.domain.catalog import Catalog
+from governance.domain.errors import InputError, NotFoundError
+from governance.domain.recorded import Recorded
+from governance.domain.state import AnyState, State, StateVersion
+from governance.event_store.log import EventLog
+from governance.repository import Repository, state_version
+from governance.streams import state_stream
+
+PAGE = 100
+
+
+class StateReader:
+    """Answers questions about governed states from their streams."""
+
+    def __init__(self, log: EventLog, repository: Repository, catalog: Catalog) -> None:
+        self._log = log
+        self._repository = repository
+        self._catalog = catalog
+
+    def state(self, state_id: str, *, version: int | None, at: datetime | None) -> AnyState:
+        """Return the latest version, a given one, or the one that was in force at a time."""
+        if version is not None and at is not None:
+            msg = "version: give either version or at"
+            raise InputError(msg, field="version")
+        if version is not None:
+            found = self._version(state_id, version)
+        elif at is not None:
+            found = self._at(state_id, at)
+        else:
+            found = self._repository.state(state_id)
+        return self._typed(found or self._absent(state_id))
+
+    def history(self, state_id: str) -> Sequence[Recorded]:
+        """Return every version as an event, oldest first."""
+        return self._log.stream(state_stream(state_id))
+
+    def _version(self, state_id: str, version: int) -> StateVersion | None:
+        if version == 0:
+            return None
+        found = self._log.stream(state_stream(state_id), after=version - 1, upto=version) if version > 0 else ()
+        if not found:
+            msg = f"state {state_id} has no version {version}"
+            raise NotFoundError(msg, state=state_id, version=version)
+        return state_version(found[0])
+
+    def _at(self, state_id: str, at: datetime) -> StateVersion | None:
+        if at.tzinfo is None:
+            msg = "at: give an aware datetime, such as 2026-11-22T12:00:00+00:00"
+            raise InputError(msg, field="at")
+        upto: int | None = None
+        while page := self._log.latest(state_stream(state_id), upto=upto, limit=PAGE):
+            for each in page:
+                if each.at <= at:
+                    return state_version(each)
+            upto = page[-1].version - 1
+            if upto < 1:
+                return None
+        return None
+
+    def _absent(self, state_id: str) -> StateVersion:
+        only = self._catalog.only_state_type()
+        return self._catalog.initial(state_id, only) if only else StateVersion(id=state_id)
+
+    def _typed(self, found: StateVersion) -> AnyState:
+        return State(
+            id=found.id,
+            version=found.version,
+            value=self._catalog.read(found),
+            type=found.type,
+            digest=found.digest,
+            changed_at=found.changed_at,
+            request_id=found.request_id,
+            position=found.position,
+        )

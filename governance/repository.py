@@ -1,0 +1,108 @@
+"""Requests and states as they are now: folded from their streams, kept in memory, and brought up to date on loading."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+from typing import Generic, TypeVar
+
+from governance.domain.errors import NotFoundError
+from governance.domain.events import StateChanged
+from governance.domain.evolution import replay
+from governance.domain.recorded import Recorded
+from governance.domain.request import MutationRequest
+from governance.domain.state import StateVersion
+from governance.event_store.log import EventLog
+from governance.streams import request_stream, state_stream, stream_id
+
+T = TypeVar("T", MutationRequest, StateVersion)
+
+
+class RecentlyUsed(Generic[T]):
+    """Keeps the most recently used values by id; safe for threads. Values are immutable, so no copy is made."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[str, T] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: str) -> T | None:
+        """Return what is kept under the id, None when nothing is."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def keep(self, key: str, value: T) -> None:
+        """Keep a value unless a newer one is kept."""
+        with self._lock:
+            known = self._kept.get(key)
+            if known is None or known.version <= value.version:
+                self._kept[key] = value
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+
+
+class Repository:
+    """Loads requests and states. What is kept may be behind the store; whoever decides on it finds out by conflict."""
+
+    def __init__(self, log: EventLog, capacity: int) -> None:
+        self._log = log
+        self._requests: RecentlyUsed[MutationRequest] = RecentlyUsed(capacity)
+        self._states: RecentlyUsed[StateVersion] = RecentlyUsed(capacity)
+
+    def request(self, request_id: str, *, fresh: bool = True) -> MutationRequest:
+        """Return the request; with `fresh` as of now, else as last seen here. NotFoundError when there is none."""
+        kept = self._requests.get(request_id)
+        if kept is not None and not fresh:
+            return kept
+        news = self._log.stream(request_stream(request_id), after=kept.version if kept else 0)
+        request = replay(news, kept)
+        if request is None:
+            msg = f"there is no request {request_id}"
+            raise NotFoundError(msg, request=request_id)
+        if news:
+            self._requests.keep(request_id, request)
+        return request
+
+    def state(self, state_id: str, *, fresh: bool = True) -> StateVersion | None:
+        """Return the latest version of a state, None for one that does not exist yet."""
+        kept = self._states.get(state_id)
+        if kept is not None and not fresh:
+            return kept
+        news = self._log.latest(state_stream(state_id))
+        if not news:
+            return None
+        state = state_version(news[0])
+        self._states.keep(state_id, state)
+        return state
+
+    def saw(self, recorded: Sequence[Recorded]) -> None:
+        """Take over states that this process has just written."""
+        for each in recorded:
+            if isinstance(each.event, StateChanged):
+                state = state_version(each)
+                self._states.keep(state.id, state)
+
+    def keep(self, request: MutationRequest) -> None:
+        """Take over a request that this process has just written."""
+        self._requests.keep(request.id, request)
+
+
+def state_version(recorded: Recorded) -> StateVersion:
+    """Return the version of a state that one of its events holds."""
+    event = recorded.event
+    if not isinstance(event, StateChanged):
+        msg = f"{type(event).__name__} is not an event of a state"
+        raise TypeError(msg)
+    return StateVersion(
+        id=stream_id(recorded.stream),
+        version=recorded.version,
+        type=event.state_type,
+        value=event.value,
+        digest=event.digest,
+        changed_at=recorded.at,
+        request_id=event.request_id,
+        position=recorded.position,
+    )

@@ -1,0 +1,25 @@
+"""What an operator may set, by argument or by environment variables named `GOVERNANCE_…`."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Limits and budgets; every default is safe for production."""
+
+    model_config = SettingsConfigDict(env_prefix="GOVERNANCE_", frozen=True, extra="ignore")
+
+    max_payload_bytes: int = Field(default=256 * 1024, ge=1024)
+    """The largest mutation, and the largest metadata, in bytes of JSON."""
+    max_state_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """The largest value of a governed state, in bytes of JSON."""
+    max_attempts: int = Field(default=3, ge=1)
+    """How often an execution may fail before the request has failed."""
+    budget_seconds: float = Field(default=5.0, gt=0)
+    """How long one call may take, retries after lost races included."""
+    cached_requests: int = Field(default=4096, ge=0)
+    """How many requests, and how many states, are kept in memory between calls."""
+    database_schema: str = "governance"
+    """The PostgreSQL schema of the tables."""
+    create_schema: bool = True
+    """Whether opening a store creates or migrates its tables."""

@@ -1,0 +1,167 @@
+"""Submitting: from what a caller asks for to the first events of a request, and on if nothing is open."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from governance.appending import Append
+from governance.domain.catalog import Catalog
+from governance.domain.commands import Evaluation, Submit, Supersede
+from governance.domain.decider import decide
+from governance.domain.errors import (
+    ConcurrencyError,
+    IdempotencyConflictError,
+    InputError,
+    StaleError,
+    UnknownEventError,
+)
+from governance.domain.events import KeyClaimed
+from governance.domain.lifecycle import OPEN, Status
+from governance.domain.request import MutationRequest
+from governance.domain.state import StateVersion
+from governance.domain.submission import created, submit
+from governance.evaluation import Evaluator
+from governance.event_store.log import EventLog
+from governance.execution import Executor, outcome_of
+from governance.ids import new_id
+from governance.intake import Submission, content_of, take_in
+from governance.outcome import Outcome
+from governance.repository import Repository
+from governance.retrying import attempts
+from governance.settings import Settings
+from governance.streams import key_stream, request_stream
+
+Mode = Literal["commit", "simulate", "validate"]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A request as its first events have made it, what they were based on, and the append that would store them."""
+
+    append: Append
+    request: MutationRequest
+    state: StateVersion
+    evaluation: Evaluation
+
+
+class Submitter:
+    """Takes requests in; the same path whether a request is only tried, stored, or executed at once."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        repository: Repository,
+        catalog: Catalog,
+        evaluator: Evaluator,
+        executor: Executor,
+        settings: Settings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._log = log
+        self._repository = repository
+        self._catalog = catalog
+        self._evaluator = evaluator
+        self._executor = executor
+        self._settings = settings
+        self._clock = clock
+
+    def submit(self, given: Submission, mode: Mode, state_type: str | None = None) -> MutationRequest:
+        """Return the new request, or the earlier one of the same idempotency key; stored only in mode `commit`."""
+        if mode not in {"commit", "simulate", "validate"}:
+            msg = f"mode: {mode!r} is not one of commit, simulate, validate"
+            raise InputError(msg, field="mode")
+        command = self._command(given, state_type)
+        if mode != "commit":
+            return self._begin(command, given, ask_policies=mode == "simulate", fresh=True).request
+        return self._store(command, given, execute=False).request
+
+    def run(self, given: Submission) -> Outcome:
+        """Return what came of submitting and, if nothing is open, executing, in one transaction."""
+        return self._store(self._command(given, None), given, execute=True)
+
+    def _command(self, given: Submission, state_type: str | None) -> Submit:
+        return take_in(given, self._catalog, state_type, self._settings.max_payload_bytes)
+
+    def _store(self, command: Submit, given: Submission, *, execute: bool) -> Outcome:
+        lost: ConcurrencyError | None = None
+        for attempt in attempts(self._settings.budget_seconds):
+            earlier = self._earlier(command)
+            if earlier is not None:
+                return _outcome_again(earlier)
+            try:
+                begun = self._begin(command, given, ask_policies=True, fresh=attempt > 0 or not execute)
+                return self._commit(command, begun, execute=execute)
+            except ConcurrencyError as error:
+                lost = error
+        raise lost or ConcurrencyError("the time budget was too short to submit", state=command.state_id)
+
+    def _commit(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
+        append, request = begun.append, begun.request
+        self._link(command, append, request)
+        if execute and request.status is Status.APPROVED:
+            evaluation = begun.evaluation.model_copy(update={"verdicts": None})
+            self._executor.prepare(request, begun.state, command.actor, append.at, evaluation).add_to(append)
+        append.store(self._log, self._repository)
+        stored = append.folded(None, request.id)
+        self._repository.keep(stored)
+        own = [each.event for each in append.recorded if each.stream == request_stream(request.id)]
+        return outcome_of(stored, own)
+
+    def _begin(self, command: Submit, given: Submission, *, ask_policies: bool, fresh: bool) -> Begun:
+        state = self._executor.current_state(command.state_id, command.state_type, fresh=fresh)
+        now = max(self._clock(), state.changed_at or self._clock())
+        request_id = new_id(now)
+        append = Append(new_id(now), command.actor, now)
+        if given.expected_version is not None and given.expected_version != state.version:
+            msg = f"state {state.id} is at version {state.version}, not at {given.expected_version}"
+            raise StaleError(msg, state=state.id, expected=given.expected_version, current=state.version)
+        correlation = command.correlation_id or request_id
+        first = Append(append.append_id, command.actor, now)
+        first.add(request_stream(request_id), 0, [created(command)], correlation_id=correlation)
+        subject = self._executor.subject(first.folded(None, request_id))
+        evaluation = self._evaluator.evaluate(subject, state, now, ask_policies=ask_policies)
+        events = submit(command, evaluation, request_id, now)
+        append.add(request_stream(request_id), 0, events, correlation_id=correlation)
+        return Begun(append, append.folded(None, request_id), state, evaluation)
+
+    def _link(self, command: Submit, append: Append, request: MutationRequest) -> None:
+        if command.idempotency_key is not None:
+            claimed = KeyClaimed(request_id=request.id, content_digest=content_of(command))
+            append.add(key_stream(command.idempotency_key), 0, [claimed], causation_id=request.id)
+        if command.supersedes is not None and request.status in OPEN:
+            old = self._repository.request(command.supersedes)
+            if old.state_id != request.state_id:
+                msg = f"supersedes: request {old.id} is about state {old.state_id}, not about {request.state_id}"
+                raise InputError(msg, field="supersedes")
+            events = decide(Supersede(actor=command.actor, by=request.id), old, append.at)
+            append.add_to(old, events, causation_id=request.id)
+
+    def _earlier(self, command: Submit) -> MutationRequest | None:
+        if command.idempotency_key is None:
+            return None
+        stream = key_stream(command.idempotency_key)
+        claims = self._log.stream(stream, limit=1)
+        if not claims:
+            return None
+        claim = claims[0].event
+        if not isinstance(claim, KeyClaimed):
+            msg = f"stream {stream} begins with {type(claim).__name__}, not with KeyClaimed"
+            raise UnknownEventError(msg, stream=stream)
+        if claim.content_digest != content_of(command):
+            key = command.idempotency_key
+            msg = f"idempotency key {key!r} stands for request {claim.request_id}, which asked for something else"
+            raise IdempotencyConflictError(msg, idempotency_key=key, request=claim.request_id)
+        return self._repository.request(claim.request_id)
+
+
+def _outcome_again(request: MutationRequest) -> Outcome:
+    executed = request.resulting_version is not None
+    return Outcome(
+        request=request,
+        resolution=None,
+        executed=executed,
+        change_set=request.change_set if executed else (),
+        resulting_version=request.resulting_version,
+        effects=request.effects,
+    )

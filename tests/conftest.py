@@ -1,0 +1,59 @@
+"""Fixtures that every test may use: a store on SQLite, a store on PostgreSQL, and one on each in turn."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import freezegun
+import hypothesis
+import pytest
+
+from tests.postgres_binaries import PostgresUnavailableError
+from tests.postgres_databases import Databases
+from tests.postgres_server import running_server
+
+# Frozen clocks make the connection pool's threads wait for ever.
+freezegun.configure(extend_ignore_list=["psycopg_pool", "threading", "queue"])
+
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server; where none can be had, tests fail and say why."""
+    try:
+        with running_server() as url:
+            yield url
+    except PostgresUnavailableError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: str) -> Iterator[Databases]:
+    """Give the maker of empty databases; a test that needs a second one asks it."""
+    databases = Databases(postgres_server)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_databases: Databases) -> Iterator[str]:
+    """Give the URL of an empty PostgreSQL database."""
+    with postgres_databases.database() as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Give the URL of an SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'governance.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of an empty store, on each kind of database in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
