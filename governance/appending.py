@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from governance.domain.actors import Actor
-from governance.domain.events import Event
-from governance.domain.evolution import replay
+from governance.domain.events import Created, Event, RequestEvent
+from governance.domain.evolution import evolve
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.event_store.log import EventLog
@@ -22,6 +22,26 @@ class Append:
         self.at = at
         self.recorded: list[Recorded] = []
 
+    def begin(self, request_id: str, event: Created, correlation_id: str) -> MutationRequest:
+        """Put the first event of a new request and return that request."""
+        (first,) = self.add(request_stream(request_id), 0, [event], correlation_id=correlation_id)
+        return evolve(None, first)
+
+    def add_to(
+        self, request: MutationRequest, events: Sequence[RequestEvent], *, causation_id: str | None = None
+    ) -> MutationRequest:
+        """Put events behind the last one of a request and return the request that they lead to."""
+        added = self.add(
+            request_stream(request.id),
+            request.version,
+            events,
+            correlation_id=request.correlation_id,
+            causation_id=causation_id,
+        )
+        for each in added:
+            request = evolve(request, each)
+        return request
+
     def add(
         self,
         stream: str,
@@ -30,9 +50,9 @@ class Append:
         *,
         correlation_id: str | None = None,
         causation_id: str | None = None,
-    ) -> None:
-        """Put events behind the version `after` of a stream."""
-        self.recorded += [
+    ) -> Sequence[Recorded]:
+        """Put events behind the version `after` of a stream and return them in their envelopes."""
+        added = [
             Recorded(
                 stream=stream,
                 version=version,
@@ -45,27 +65,18 @@ class Append:
             )
             for version, event in enumerate(events, start=after + 1)
         ]
+        self.recorded += added
+        return added
 
-    def add_to(self, request: MutationRequest, events: Sequence[Event], *, causation_id: str | None = None) -> None:
-        """Put events behind the last one of a request."""
-        self.add(
-            request_stream(request.id),
-            request.version,
-            events,
-            correlation_id=request.correlation_id,
-            causation_id=causation_id,
-        )
+    def store(self, log: EventLog, repository: Repository, request: MutationRequest) -> MutationRequest:
+        """Store everything in one transaction and return the request with the position of its last event.
 
-    def folded(self, request: MutationRequest | None, request_id: str) -> MutationRequest:
-        """Return the request that these events lead to, before or after they are stored."""
-        stream = request_stream(request_id)
-        folded = replay([each for each in self.recorded if each.stream == stream], request)
-        if folded is None:
-            msg = f"nothing was appended to {stream}"
-            raise LookupError(msg)
-        return folded
-
-    def store(self, log: EventLog, repository: Repository) -> None:
-        """Store everything in one transaction; ConcurrencyError when any stream has moved on, and nothing is stored."""
-        self.recorded = list(log.append(self.recorded))
-        repository.saw(self.recorded)
+        Raises ConcurrencyError when any of the streams has moved on; then nothing is stored.
+        """
+        stored = log.append(self.recorded)
+        repository.saw(stored)
+        stream = request_stream(request.id)
+        position = next(each.position for each in reversed(stored) if each.stream == stream)
+        known = request.model_copy(update={"position": position})
+        repository.keep(known)
+        return known

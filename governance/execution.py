@@ -48,9 +48,9 @@ class Prepared:
     original: MutationRequest | None = None
     original_events: Sequence[RequestEvent] = field(default_factory=tuple)
 
-    def add_to(self, append: Append) -> None:
-        """Put the events into one append."""
-        append.add_to(self.request, self.events)
+    def add_to(self, append: Append) -> MutationRequest:
+        """Put the events into one append and return the request that they lead to."""
+        request = append.add_to(self.request, self.events)
         if self.state_event is not None:
             append.add(
                 state_stream(self.state.id),
@@ -61,6 +61,7 @@ class Prepared:
             )
         if self.original is not None and self.original_events:
             append.add_to(self.original, self.original_events, causation_id=self.request.id)
+        return request
 
 
 class Executor:

@@ -21,11 +21,7 @@ def explain(request: MutationRequest, now: datetime, actor: Actor | None = None)
 
 
 def _standing(request: MutationRequest, now: datetime) -> str:
-    if (
-        request.expires_at is not None
-        and request.status in {Status.PENDING, Status.APPROVED}
-        and now >= request.expires_at
-    ):
+    if request.expires_at is not None and request.status in OPEN and now >= request.expires_at:
         return f"its deadline {request.expires_at.isoformat()} has passed; it can only expire"
     match request.status:
         case Status.PENDING:

@@ -86,9 +86,8 @@ class Handler:
     def _append(self, request: MutationRequest, command: Command) -> MutationRequest:
         now = max(self._clock(), request.updated_at)
         append = Append(new_id(now), command.actor, now)
-        append.add_to(request, decide(command, request, now))
-        append.store(self._log, self._repository)
-        return self._keep(append.folded(request, request.id))
+        decided = append.add_to(request, decide(command, request, now))
+        return append.store(self._log, self._repository, decided)
 
     def _execute(self, request: MutationRequest, actor: Actor, *, fresh: bool) -> Outcome | None:
         """Return the outcome, or None when it is no execution and what is in memory may be behind the store."""
@@ -99,13 +98,8 @@ class Handler:
         if prepared.state_event is None and not fresh:
             return None
         append = Append(new_id(now), actor, now)
-        prepared.add_to(append)
-        append.store(self._log, self._repository)
-        return outcome_of(self._keep(append.folded(request, request.id)), prepared.events)
-
-    def _keep(self, request: MutationRequest) -> MutationRequest:
-        self._repository.keep(request)
-        return request
+        stored = append.store(self._log, self._repository, prepared.add_to(append))
+        return outcome_of(stored, prepared.events)
 
 
 def _lost_race(error: GovernanceError) -> bool:

@@ -1,6 +1,6 @@
 """Submitting: from what a caller asks for to the first events of a request, and on if nothing is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,16 +11,17 @@ from governance.domain.commands import Evaluation, Submit, Supersede
 from governance.domain.decider import decide
 from governance.domain.errors import (
     ConcurrencyError,
+    GovernanceError,
     IdempotencyConflictError,
     InputError,
     StaleError,
     UnknownEventError,
 )
-from governance.domain.events import KeyClaimed
+from governance.domain.events import KeyClaimed, RequestEvent
 from governance.domain.lifecycle import OPEN, Status
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
-from governance.domain.submission import created, submit
+from governance.domain.submission import created, judge
 from governance.evaluation import Evaluator
 from governance.event_store.log import EventLog
 from governance.execution import Executor, outcome_of
@@ -30,7 +31,7 @@ from governance.outcome import Outcome
 from governance.repository import Repository
 from governance.retrying import attempts
 from governance.settings import Settings
-from governance.streams import key_stream, request_stream
+from governance.streams import key_stream
 
 Mode = Literal["commit", "simulate", "validate"]
 
@@ -46,7 +47,11 @@ class Begun:
 
 
 class Submitter:
-    """Takes requests in; the same path whether a request is only tried, stored, or executed at once."""
+    """Takes requests in; the same path whether a request is only tried, stored, or executed at once.
+
+    What is in memory of a state may be behind the store, which only an execution would notice; so nothing else is ever
+    stored on its word: refusals and open requests are decided again on the store's.
+    """
 
     def __init__(
         self,
@@ -84,46 +89,45 @@ class Submitter:
         return take_in(given, self._catalog, state_type, self._settings.max_payload_bytes)
 
     def _store(self, command: Submit, given: Submission, *, execute: bool) -> Outcome:
-        lost: ConcurrencyError | None = None
+        lost: GovernanceError | None = None
         for attempt in attempts(self._settings.budget_seconds):
             earlier = self._earlier(command)
             if earlier is not None:
                 return _outcome_again(earlier)
+            fresh = attempt > 0 or not execute
             try:
-                begun = self._begin(command, given, ask_policies=True, fresh=attempt > 0 or not execute)
-                return self._commit(command, begun, execute=execute)
-            except ConcurrencyError as error:
+                begun = self._begin(command, given, ask_policies=True, fresh=fresh)
+                if fresh or begun.request.status is Status.APPROVED:
+                    return self._commit(command, begun, execute=execute)
+            except GovernanceError as error:
+                if fresh and not isinstance(error, ConcurrencyError):
+                    raise
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit", state=command.state_id)
 
     def _commit(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
         append, request = begun.append, begun.request
         self._link(command, append, request)
+        events: Sequence[RequestEvent] = ()
         if execute and request.status is Status.APPROVED:
             evaluation = begun.evaluation.model_copy(update={"verdicts": None})
-            self._executor.prepare(request, begun.state, command.actor, append.at, evaluation).add_to(append)
-        append.store(self._log, self._repository)
-        stored = append.folded(None, request.id)
-        self._repository.keep(stored)
-        own = [each.event for each in append.recorded if each.stream == request_stream(request.id)]
-        return outcome_of(stored, own)
+            prepared = self._executor.prepare(request, begun.state, command.actor, append.at, evaluation)
+            events, request = prepared.events, prepared.add_to(append)
+        return outcome_of(append.store(self._log, self._repository, request), events)
 
     def _begin(self, command: Submit, given: Submission, *, ask_policies: bool, fresh: bool) -> Begun:
         state = self._executor.current_state(command.state_id, command.state_type, fresh=fresh)
-        now = max(self._clock(), state.changed_at or self._clock())
-        request_id = new_id(now)
-        append = Append(new_id(now), command.actor, now)
         if given.expected_version is not None and given.expected_version != state.version:
             msg = f"state {state.id} is at version {state.version}, not at {given.expected_version}"
             raise StaleError(msg, state=state.id, expected=given.expected_version, current=state.version)
-        correlation = command.correlation_id or request_id
-        first = Append(append.append_id, command.actor, now)
-        first.add(request_stream(request_id), 0, [created(command)], correlation_id=correlation)
-        subject = self._executor.subject(first.folded(None, request_id))
-        evaluation = self._evaluator.evaluate(subject, state, now, ask_policies=ask_policies)
-        events = submit(command, evaluation, request_id, now)
-        append.add(request_stream(request_id), 0, events, correlation_id=correlation)
-        return Begun(append, append.folded(None, request_id), state, evaluation)
+        clock = self._clock()
+        now = max(clock, state.changed_at or clock)
+        request_id = new_id(now)
+        append = Append(new_id(now), command.actor, now)
+        request = append.begin(request_id, created(command, now), command.correlation_id or request_id)
+        evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
+        request = append.add_to(request, judge(request, evaluation, now))
+        return Begun(append, request, state, evaluation)
 
     def _link(self, command: Submit, append: Append, request: MutationRequest) -> None:
         if command.idempotency_key is not None:

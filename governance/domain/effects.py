@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from governance.domain.values import Id, Value
+from governance.domain.values import Value
 
 
 class Effect(BaseModel):
@@ -19,7 +19,7 @@ class Effect(BaseModel):
 class RecordedEffect(Value):
     """An effect as the execution recorded it; `id` is stable, so that a receiver can tell a repeat."""
 
-    id: Id
-    contract: Id
+    id: str
+    contract: str
     contract_version: int
     payload: dict[str, JsonValue]

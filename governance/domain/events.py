@@ -1,7 +1,8 @@
 """Facts: what happened to a mutation request, to a governed state, and to an idempotency key.
 
 An event's class name is its stored topic. Its `schema_version` grows when its shape changes, and upcasts bring old
-shapes up. Who did it and when stand in the envelope (`Recorded`), not in the event.
+shapes up. Who did it and when stand in the envelope (`Recorded`), not in the event. Limits on what is taken in are the
+commands' business: an event that was stored once has to load for ever.
 """
 
 from typing import ClassVar, Literal
@@ -14,7 +15,7 @@ from governance.domain.effects import RecordedEffect
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Approver, Requirement
-from governance.domain.values import Id, Moment, Reason, Text, Value
+from governance.domain.values import Id, Moment, Text, Value
 
 Stale = Literal["reject", "renew", "revalidate"]
 ResolutionOutcome = Literal["matched", "revalidated", "rejected_as_stale", "renewal_required"]
@@ -31,10 +32,10 @@ class Fact(Value):
 class Verdict(Value):
     """What one policy answered, and how long it took in milliseconds."""
 
-    policy: Id
+    policy: str
     decision: Literal["allow", "deny", "require"]
-    reason: Text | None = None
-    code: Id | None = None
+    reason: str | None = None
+    code: str | None = None
     severity: Literal["info", "warning", "error", "critical"] = "info"
     requirements: tuple[Requirement, ...] = ()
     took_ms: float = 0.0
@@ -43,7 +44,7 @@ class Verdict(Value):
 class CompensationLink(Value):
     """Which executed request this one puts right, how, and at whose call."""
 
-    request_id: Id
+    request_id: str
     kind: CompensationKind
     trigger: Literal["operator", "automatic"] = "operator"
 
@@ -61,7 +62,7 @@ class Drift(Value):
     """One change of the state between evaluation and execution: which version, which request, which paths."""
 
     version: int
-    request_id: Id
+    request_id: str
     paths: tuple[str, ...]
 
 
@@ -70,16 +71,16 @@ class Created(Fact):
 
     mutation: StoredMutation
     mutation_digest: str
-    state_id: Id
-    state_type: Id
+    state_id: str
+    state_type: str
     intent: Intent
     requester: Actor
-    reason: Reason
+    reason: str
     requires: tuple[Requirement, ...] = ()
     stale: Stale = "revalidate"
     expires_at: Moment | None = None
-    idempotency_key: Id | None = None
-    supersedes: Id | None = None
+    idempotency_key: str | None = None
+    supersedes: str | None = None
     compensates: CompensationLink | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class PoliciesEvaluated(Fact):
     state_digest: str
     policy_set: str
     verdicts: tuple[Verdict, ...]
-    validation_errors: tuple[Text, ...]
+    validation_errors: tuple[str, ...]
     change_set: tuple[Change, ...]
 
 
@@ -101,7 +102,7 @@ class PendingApproval(Fact):
     """An approval requirement was opened; `digest` is that of everything an approver says yes to."""
 
     category: ClassVar[str] = "approval"
-    requirement_id: Id
+    requirement_id: str
     round: int
     requirement: Requirement
     expires_at: Moment | None
@@ -112,19 +113,19 @@ class ApprovalGranted(Fact):
     """One person said yes to exactly this content; `matched` says by which entitlement."""
 
     category: ClassVar[str] = "approval"
-    requirement_id: Id
-    approver: Id
+    requirement_id: str
+    approver: str
     matched: Approver
     digest: str
-    comment: Text | None = None
+    comment: str | None = None
 
 
 class ApprovalRejected(Fact):
     """One person said no."""
 
     category: ClassVar[str] = "approval"
-    requirement_id: Id
-    approver: Id
+    requirement_id: str
+    approver: str
     matched: Approver
     digest: str
     rejection: RejectionReason
@@ -134,31 +135,31 @@ class ApprovalWithdrawn(Fact):
     """One person took their decision back."""
 
     category: ClassVar[str] = "approval"
-    requirement_id: Id
-    approver: Id
-    reason: Text | None = None
+    requirement_id: str
+    approver: str
+    reason: str | None = None
 
 
 class ApprovalExpired(Fact):
     """The deadline of a requirement passed before it was met."""
 
     category: ClassVar[str] = "approval"
-    requirement_id: Id
+    requirement_id: str
 
 
 class QuorumReached(Fact):
     """Enough distinct people said yes."""
 
     category: ClassVar[str] = "approval"
-    requirement_id: Id
-    approvers: tuple[Id, ...]
+    requirement_id: str
+    approvers: tuple[str, ...]
 
 
 class Commented(Fact):
     """Somebody said something."""
 
     category: ClassVar[str] = "comment"
-    text: Reason
+    text: str
 
 
 class Approved(Fact):
@@ -175,7 +176,7 @@ class VersionResolved(Fact):
     current: int
     strategy: Stale
     outcome: ResolutionOutcome
-    reason: Text
+    reason: str
     changed_paths: tuple[str, ...] = ()
     drift: tuple[Drift, ...] = ()
 
@@ -184,7 +185,7 @@ class Executed(Fact):
     """The mutation ran: the state has a new version, recorded in the state's own stream in the same transaction."""
 
     category: ClassVar[str] = "execution"
-    state_id: Id
+    state_id: str
     version: int
     digest: str
     change_set: tuple[Change, ...]
@@ -197,21 +198,21 @@ class ExecutionFailed(Fact):
 
     category: ClassVar[str] = "execution"
     attempt: int
-    error: Text
+    error: str
     final: bool
 
 
 class Rejected(Fact):
     """The request ended without running."""
 
-    code: Id
-    reason: Text
+    code: str
+    reason: str
 
 
 class Canceled(Fact):
     """The requester, or an administrator, took the request back."""
 
-    reason: Text | None = None
+    reason: str | None = None
 
 
 class Expired(Fact):
@@ -223,14 +224,14 @@ class Expired(Fact):
 class Superseded(Fact):
     """Another request took this one's place."""
 
-    by: Id
+    by: str
 
 
 class Compensated(Fact):
     """Another request put right what this one did."""
 
     category: ClassVar[str] = "compensation"
-    by: Id
+    by: str
     kind: CompensationKind
     version: int
 
@@ -239,26 +240,26 @@ class CompensationFailed(Fact):
     """A request that should have put this one right could not run."""
 
     category: ClassVar[str] = "compensation"
-    by: Id
-    reason: Text
+    by: str
+    reason: str
 
 
 class StateChanged(Fact):
     """A governed state has a new version; the value is complete, so that no other event is needed to read it."""
 
     category: ClassVar[str] = "state"
-    state_type: Id
+    state_type: str
     value: JsonValue
     digest: str
     change_set: tuple[Change, ...]
-    request_id: Id
+    request_id: str
 
 
 class KeyClaimed(Fact):
     """An idempotency key belongs to this request; it can be claimed once, being the first event of its stream."""
 
     category: ClassVar[str] = "idempotency"
-    request_id: Id
+    request_id: str
     content_digest: str
 
 

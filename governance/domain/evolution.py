@@ -63,7 +63,7 @@ def replay(history: Iterable[Recorded], start: MutationRequest | None = None) ->
 
 
 def _created(event: Created, recorded: Recorded) -> MutationRequest:
-    return MutationRequest.model_construct(
+    return MutationRequest(
         id=recorded.stream.partition("-")[2],
         state_id=event.state_id,
         state_type=event.state_type,
@@ -227,7 +227,7 @@ def _decision(event: RequestEvent, recorded: Recorded) -> Decision:
     reason = getattr(event, "reason", None) or getattr(event, "comment", None) or getattr(event, "text", None)
     if isinstance(event, ApprovalRejected):
         reason = event.rejection.message or event.rejection.code
-    return Decision.model_construct(
+    return Decision(
         category=event.category,
         code=type(event).__name__,
         by=recorded.by,

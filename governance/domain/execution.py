@@ -16,7 +16,7 @@ from governance.domain.events import (
 from governance.domain.request import MutationRequest, content_digest, requirement_digest
 from governance.domain.requirements import Requirement
 from governance.domain.resolution import Resolution, resolve, unmet_demands
-from governance.domain.rounds import evaluated, open_round
+from governance.domain.rounds import entering, evaluated, open_round
 from governance.domain.values import clean
 
 
@@ -83,13 +83,7 @@ def _version_resolved(resolution: Resolution) -> VersionResolved:
 def _renewal(request: MutationRequest, evaluation: Evaluation, now: datetime) -> Sequence[RequestEvent]:
     verdicts = request.verdicts if evaluation.verdicts is None else evaluation.verdicts
     opening = evaluated(evaluation, request.round + 1, verdicts)
-    renewed = request.model_copy(
-        update={
-            "round": opening.round,
-            "evaluated_version": opening.state_version,
-            "change_set": opening.change_set,
-        },
-    )
+    renewed = entering(request, opening)
     return [opening, *open_round(renewed, _demanded_again(request, evaluation), now)]
 
 

@@ -9,7 +9,7 @@ from governance.domain.digest import digest
 from governance.domain.effects import Effect
 from governance.domain.errors import ConfigurationError, UnknownMutationError
 from governance.domain.intent import BlastRadius, Intent, Risk, Scope
-from governance.domain.values import Id, Value
+from governance.domain.values import Value
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -85,7 +85,7 @@ class Mutation(BaseModel, Generic[S]):
 class StoredMutation(Value):
     """A mutation as the request keeps it: what was approved is what runs, in any process, at any later time."""
 
-    type: Id
+    type: str
     version: int
     payload: dict[str, JsonValue]
 

@@ -119,7 +119,7 @@ class Policy:
             policy=self.name,
             decision=answer.decision,
             reason=clean(answer.reason) if answer.reason else None,
-            code=answer.code,
+            code=clean(answer.code) if answer.code else None,
             severity=answer.severity,
             requirements=answer.requirements,
         )

@@ -2,7 +2,7 @@
 
 from governance.domain.actors import Actor
 from governance.domain.events import Event
-from governance.domain.values import Id, Moment, Value
+from governance.domain.values import Moment, Value
 
 
 class Recorded(Value):
@@ -16,8 +16,8 @@ class Recorded(Value):
     version: int
     at: Moment
     by: Actor
-    correlation_id: Id | None = None
-    causation_id: Id | None = None
-    append_id: Id
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    append_id: str
     event: Event
     position: int | None = None

@@ -23,6 +23,17 @@ def evaluated(evaluation: Evaluation, round_number: int, verdicts: tuple[Verdict
     )
 
 
+def entering(request: MutationRequest, opening: PoliciesEvaluated) -> MutationRequest:
+    """Return the request in the round that an evaluation opens, as far as the round's digests depend on it."""
+    return request.model_copy(
+        update={
+            "round": opening.round,
+            "evaluated_version": opening.state_version,
+            "change_set": opening.change_set,
+        },
+    )
+
+
 def open_round(request: MutationRequest, requirements: Iterable[Requirement], now: datetime) -> Sequence[RequestEvent]:
     """Return the opening of each distinct requirement, lower steps first, or the approval when there is none.
 

@@ -22,9 +22,11 @@ def storable_text(text: str) -> str:
     if "\x00" in text:
         msg = "must not contain NUL"
         raise ValueError(msg)
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         msg = "must not contain lone surrogates"
-        raise ValueError(msg)
+        raise ValueError(msg) from None
     return text
 
 
@@ -38,6 +40,8 @@ def _printable_id(text: str) -> str:
     if not text.strip():
         msg = "must not be blank"
         raise ValueError(msg)
+    if text.isprintable():
+        return text
     for char in text:
         if unicodedata.category(char) in _NOT_IN_IDS:
             msg = f"must not contain the invisible character U+{ord(char):04X}"

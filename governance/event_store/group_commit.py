@@ -59,6 +59,7 @@ class GroupCommit:
     def __init__(self, flush: Flush, settings: RecorderSettings) -> None:
         self._flush = flush
         self._settings = settings
+        self._least_seconds = settings.budget_seconds * MIN_FLUSH_SHARE
         self._mutex = threading.Lock()
         self._room = threading.Condition(self._mutex)
         self._queue: deque[Waiting] = deque()
@@ -100,7 +101,7 @@ class GroupCommit:
         while not self._closed and self._full(append):
             self._held_back += 1
             try:
-                if not self._room.wait(append.deadline.remaining()):
+                if not self._room.wait(append.deadline.remaining() - self._least_seconds):
                     msg = f"{self._queued_events} events are waiting to be stored; nothing of this append was"
                     raise AppendQueueFull(msg)
             finally:
@@ -176,9 +177,8 @@ class GroupCommit:
             waiting.outcome = outcome
 
     def _in_time(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        least = self._settings.budget_seconds * MIN_FLUSH_SHARE
         for waiting in batch:
-            if waiting.append.deadline.remaining() < least:
+            if waiting.append.deadline.remaining() < self._least_seconds:
                 waiting.outcome = StoreUnavailable("too little time was left to store it; nothing was stored")
         return [waiting for waiting in batch if waiting.outcome is None]
 

@@ -183,6 +183,7 @@ _STEPS: Final = (
 _ROLE: Final = """
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT ON {schema}.governance_events, {schema}.governance_open_writers, {schema}.governance_schema TO {role};
+GRANT SELECT ON SEQUENCE {schema}.governance_positions TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.governance_append(text[], bigint[], text[], text[], integer[]) TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.governance_settled() TO {role};
 """

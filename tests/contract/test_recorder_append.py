@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 from eventsourcing.persistence import DataError, IntegrityError, StoredEvent
@@ -9,6 +10,7 @@ from eventsourcing.persistence import DataError, IntegrityError, StoredEvent
 from governance.event_store.connect import open_recorder
 from governance.event_store.recorder import EventRecorder, StoreUnavailable, VersionConflict
 from governance.event_store.settings import RecorderSettings
+from tests.contract.test_recorder_role import application_role
 
 
 def event(stream: str, version: int, state: bytes = b'{"a":1}', topic: str = "Created") -> StoredEvent:
@@ -17,9 +19,11 @@ def event(stream: str, version: int, state: bytes = b'{"a":1}', topic: str = "Cr
 
 @pytest.fixture
 def recorder(store_url: str) -> Iterator[EventRecorder]:
-    recorder = open_recorder(store_url)
-    yield recorder
-    recorder.close()
+    role = application_role(store_url) if store_url.startswith("postgres") else nullcontext(store_url)
+    with role as url:
+        recorder = open_recorder(url)
+        yield recorder
+        recorder.close()
 
 
 def test_positions_follow_the_order_of_appends(recorder: EventRecorder) -> None:

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from eventsourcing.persistence import StoredEvent
 
 from governance.event_store.connect import open_recorder
 from governance.event_store.recorder import EventRecorder
+from tests.contract.test_recorder_role import application_role
 from tests.processes import processes
 
 
@@ -18,9 +20,11 @@ def event(stream: str, version: int, topic: str = "Created") -> StoredEvent:
 
 @pytest.fixture
 def recorder(store_url: str) -> Iterator[EventRecorder]:
-    recorder = open_recorder(store_url)
-    yield recorder
-    recorder.close()
+    role = application_role(store_url) if store_url.startswith("postgres") else nullcontext(store_url)
+    with role as url:
+        recorder = open_recorder(url)
+        yield recorder
+        recorder.close()
 
 
 def append_three(url: str) -> None:

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 
 import psycopg
@@ -148,7 +148,7 @@ def test_transaction_elsewhere_does_not_hold_readers_back(postgres_url: str) -> 
 def test_writer_that_stands_still_holds_readers_back_and_is_seen(postgres_url: str, ending: str) -> None:
     recorder = open_recorder(postgres_url)
     before = recorder.insert_events([event("s", 1)])[-1]
-    with psycopg.connect(postgres_url, application_name="stalled") as writer:
+    with closing(psycopg.connect(postgres_url, application_name="stalled")) as writer:
         writer.execute(
             "SELECT governance.governance_append(ARRAY['slow'], ARRAY[1::bigint], ARRAY['T'], ARRAY['{}'], NULL)"
         )
