@@ -84,7 +84,7 @@ class PostgresRecorder(EventRecorder):
     def _connect(self) -> None:
         """Starts afresh, also in a forked child, whose copies of the parent's connections must not be used."""
         self._connections = PostgresConnections(self._conninfo, self.settings)
-        self._appender = PostgresAppender(self._connections, self.settings.database_schema)
+        self._appender = PostgresAppender(self._connections, self.settings)
         self._announcer = Announcer(self._connections, self.settings)
         self._listeners = Listeners(self._connections, self.settings)
         self._lane = GroupCommit(self._flush, self.settings)

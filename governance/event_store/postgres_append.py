@@ -24,9 +24,12 @@ from governance.event_store.postgres_connections import Pauses, PostgresConnecti
 from governance.event_store.postgres_schema import fill
 from governance.event_store.postgres_session import Session, SessionLost, Statement, StatementRefused
 from governance.event_store.recorder import OutcomeUnknown, SchemaOutdated, VersionConflict
+from governance.event_store.settings import RecorderSettings
 
 ATTEMPT_SHARE = 0.6
 """An unanswered attempt is given up after this share of the time left, so that there is time to ask again."""
+SERVER_SHARES = (0.5, 0.25, 0.1)
+"""The server gives an attempt up after the largest of these shares of the budget that fits into it."""
 TOGETHER_TRIES = 5
 """After so many clashes with other processes the appends of a flush are stored one by one."""
 
@@ -34,12 +37,13 @@ TOGETHER_TRIES = 5
 class PostgresAppender:
     """The one connection by which a process appends; used by one thread at a time."""
 
-    def __init__(self, connections: PostgresConnections, schema: str) -> None:
+    def __init__(self, connections: PostgresConnections, settings: RecorderSettings) -> None:
         self._connections = connections
+        self._budget_seconds = settings.budget_seconds
         self._session: Session | None = None
         self._statement = Statement(
             b"append",
-            fill("SELECT {schema}.governance_append($1, $2, $3, $4, $5)", schema=schema).encode(),
+            fill("SELECT {schema}.governance_append($1, $2, $3, $4, $5)", schema=settings.database_schema).encode(),
             (TEXT_ARRAY_OID, INT8_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, INT4_ARRAY_OID),
         )
 
@@ -64,17 +68,28 @@ class PostgresAppender:
         if self._session is None:
             self._session = self._connections.open(deadline)
         session, self._session = self._session, None
+        patience = deadline.earlier(deadline.remaining() * (1 - ATTEMPT_SHARE))
+        session.limit(limit_ms(self._budget_seconds, patience), patience)
         attempts.sent = True
         try:
-            result = session.run(
-                self._statement, parameters, deadline.earlier(deadline.remaining() * (1 - ATTEMPT_SHARE))
-            )
+            result = session.run(self._statement, parameters, patience)
         except StatementRefused:
             self._session = session
             raise
         self._session = session
         attempts.sent = False
         return read_int8_array(result.get_value(0, 0) or b"")
+
+
+def limit_ms(budget_seconds: float, patience: Deadline) -> int:
+    """Returns after how many milliseconds the server has to give up, so that we hear of it in time.
+
+    There are few such limits, because a session is told each time that it changes.
+    """
+    for share in SERVER_SHARES:
+        if budget_seconds * share < patience.remaining():
+            return round(budget_seconds * share * 1000)
+    return max(1, round(patience.remaining() * 500))
 
 
 class Attempts:

@@ -54,6 +54,7 @@ class Session:
         """Connects and applies the settings; raises SessionLost or StatementRefused."""
         self._pgconn = self._connect(make_conninfo(conninfo, **LIVENESS), deadline)
         self._prepared: set[bytes] = set()
+        self._limit_ms = 0
         self.script("; ".join(settings), deadline)
 
     @staticmethod
@@ -86,6 +87,12 @@ class Session:
         """Runs several statements as one transaction and returns their results, which are text."""
         self._send(self._pgconn.send_query, sql.encode())
         return self._outcome(deadline)
+
+    def limit(self, milliseconds: int, deadline: Deadline) -> None:
+        """Makes the server give up any later statement after that time, by which its outcome is certain."""
+        if milliseconds != self._limit_ms:
+            self.script(f"SET statement_timeout = {milliseconds:d}", deadline)
+            self._limit_ms = milliseconds
 
     def await_notification(self, deadline: Deadline) -> None:
         """Returns once a notification has come, and takes all that have, or at the deadline."""
