@@ -55,9 +55,8 @@ class Governance:
         self._clock = clock or _utc_now
         self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes)
         self._repository = Repository(log, self.settings.cached_requests)
-        evaluator = Evaluator(self.catalog, PolicySet(policies), self.settings.max_state_bytes)
-        self.policies = evaluator.policies
-        parts = (log, self._repository, self.catalog, evaluator)
+        self._evaluator = Evaluator(self.catalog, PolicySet(policies), self.settings)
+        parts = (log, self._repository, self.catalog, self._evaluator)
         self._executor = Executor(*parts, self.settings.max_attempts)
         self._submitter = Submitter(*parts, self._executor, self.settings, self._clock)
         self._handler = Handler(log, self._repository, self._executor, self._clock, self.settings.budget_seconds)
@@ -102,7 +101,17 @@ class Governance:
 
     def close(self) -> None:
         """Store what is waiting and let go of the database."""
+        self._evaluator.close()
         self.log.close()
+
+    @property
+    def policies(self) -> PolicySet:
+        """Return the policies in force."""
+        return self._evaluator.policies
+
+    def register_policies(self, *policies: Policy) -> None:
+        """Put more policies in force; they count from the next command on, and change the digest of the set."""
+        self._evaluator.policies = self.policies.extended(policies)
 
     def submit(
         self,

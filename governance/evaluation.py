@@ -1,27 +1,31 @@
 """Asking user code: validation, a simulated apply and every policy, on fresh copies; errors become answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from time import perf_counter
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from governance.consulting import Consultation
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.changes import diff
-from governance.domain.commands import Evaluation
+from governance.domain.commands import Amendment, Evaluation
 from governance.domain.digest import digest
 from governance.domain.effects import Effect, RecordedEffect
 from governance.domain.errors import GovernanceError, InputError, UnreadableStateError
-from governance.domain.events import Verdict
+from governance.domain.events import Amended, Verdict
 from governance.domain.json_limits import check_json, dump
 from governance.domain.policies import Context, PolicySet
 from governance.domain.request import MutationRequest
+from governance.domain.resolution import denials
 from governance.domain.state import StateVersion
 from governance.domain.values import clean
+from governance.settings import Settings
 
 T = TypeVar("T")
+MAX_AMENDMENTS = 5
+"""How often in a row policies may put another mutation in place before that is a denial."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,35 @@ class UserCodeError(Exception):
 class Evaluator:
     """Runs user code on one version of a state; what it answers reaches the rules as data only."""
 
-    def __init__(self, catalog: Catalog, policies: PolicySet, max_state_bytes: int) -> None:
+    def __init__(self, catalog: Catalog, policies: PolicySet, settings: Settings) -> None:
         self._catalog = catalog
-        self._max_state_bytes = max_state_bytes
+        self._max_state_bytes = settings.max_state_bytes
+        self._consultation = Consultation(catalog, settings.policy_timeout_seconds)
         self.policies = policies
 
-    def evaluate(self, subject: Subject, state: StateVersion, now: datetime, *, ask_policies: bool) -> Evaluation:
-        """Return what user code says of the mutation on this state.
+    def close(self) -> None:
+        """End what runs on threads of its own."""
+        self._consultation.close()
 
-        Policies are asked only when told to, and only about a mutation that is valid and can be applied. Raises nothing
-        but errors that no user code caused.
+    def evaluate(self, subject: Subject, state: StateVersion, now: datetime, *, ask_policies: bool) -> Evaluation:
+        """Return what user code says of the mutation, or of the one that policies put in its place, on this state.
+
+        Policies are asked only when told to, and only about a mutation that is valid and can be applied; about an
+        amended one they are all asked again, until none amends it any more. Raises nothing that user code caused.
         """
+        amendments: list[Amendment] = []
+        while True:
+            evaluation = self._evaluate(subject, state, now, ask_policies=ask_policies)
+            amended = _amendment(subject, evaluation)
+            if amended is None:
+                return evaluation.model_copy(update={"amendments": tuple(amendments)})
+            if len(amendments) == MAX_AMENDMENTS:
+                return _endless(evaluation, amended).model_copy(update={"amendments": tuple(amendments)})
+            amendments.append(Amendment(evaluation=evaluation, amended=amended))
+            mutation = self._catalog.load(amended.mutation)
+            subject = replace(subject, mutation=mutation, governing=(mutation, *subject.governing[1:]))
+
+    def _evaluate(self, subject: Subject, state: StateVersion, now: datetime, *, ask_policies: bool) -> Evaluation:
         blank = Evaluation(
             state_version=state.version,
             state_digest=state.digest,
@@ -70,7 +92,12 @@ class Evaluator:
             return blank.model_copy(update={"failure": clean(str(error))})
         update = {**applied, "reads": reads}
         if ask_policies:
-            update["verdicts"] = self._verdicts(subject, state, applied["change_set"], now)
+            update["verdicts"] = self._consultation.verdicts(
+                self.policies,
+                subject.governing,
+                lambda: self._catalog.read(state),
+                _context(subject.request, state, applied["change_set"], now),
+            )
         return blank.model_copy(update=update)
 
     def reads(self, mutation: AnyMutation) -> tuple[str, ...] | None:
@@ -118,18 +145,36 @@ class Evaluator:
             raise UserCodeError(msg)
         return value
 
-    def _verdicts(self, subject: Subject, state: StateVersion, change_set: Any, now: datetime) -> tuple[Verdict, ...]:
-        context = _context(subject.request, state, change_set, now)
-        model = type(self._catalog.read(state))
-        verdicts = []
-        for policy in self.policies.policies:
-            looked_at = policy.subject(subject.governing, model)
-            if looked_at is not None:
-                started = perf_counter()
-                verdict = policy.verdict(looked_at, self._catalog.read(state), context)
-                took_ms = round((perf_counter() - started) * 1000, 3)
-                verdicts.append(verdict.model_copy(update={"took_ms": took_ms}))
-        return tuple(verdicts)
+
+def _amendment(subject: Subject, evaluation: Evaluation) -> Amended | None:
+    verdicts = evaluation.verdicts or ()
+    amending = [each for each in verdicts if each.amendment is not None]
+    if not amending or denials(verdicts):
+        return None
+    mutation = amending[0].amendment
+    if mutation is None or (mutation.type, mutation.payload) == _content(subject.mutation):
+        return None
+    return Amended(
+        policies=tuple(each.policy for each in amending),
+        mutation=mutation,
+        mutation_digest=mutation.digest,
+        reason="; ".join(each.reason for each in amending if each.reason) or None,
+    )
+
+
+def _content(mutation: AnyMutation) -> tuple[str, Any]:
+    return mutation.mutation_type, dump(mutation, field="mutation")
+
+
+def _endless(evaluation: Evaluation, amended: Amended) -> Evaluation:
+    denied = Verdict(
+        policy=amended.policies[0],
+        decision="deny",
+        code="policy-amends-endlessly",
+        reason=f"policies still amend the mutation after {MAX_AMENDMENTS} amendments",
+        severity="critical",
+    )
+    return evaluation.model_copy(update={"verdicts": (*(evaluation.verdicts or ()), denied)})
 
 
 def _context(request: MutationRequest, state: StateVersion, change_set: Any, now: datetime) -> Context:

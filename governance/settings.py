@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     """How often an execution may fail before the request has failed."""
     budget_seconds: float = Field(default=5.0, gt=0)
     """How long one call may take, retries after lost races included."""
+    policy_timeout_seconds: float = Field(default=5.0, gt=0)
+    """How long one policy may take, unless it says otherwise itself."""
     cached_requests: int = Field(default=4096, ge=0)
     """How many requests, and how many states, are kept in memory between calls."""
     database_schema: str = "governance"

@@ -122,7 +122,9 @@ def _reject(command: Reject, request: MutationRequest, now: datetime) -> Sequenc
 
 def _withdraw(command: Withdraw, request: MutationRequest) -> Sequence[RequestEvent]:
     person = command.actor.person
-    among = (_requirement(request, command.requirement),) if command.requirement else request.current_requirements
+    among = (
+        request.current_requirements if command.requirement is None else (_requirement(request, command.requirement),)
+    )
     decided = [each for each in among if each.vote_of(person)]
     if not decided:
         msg = f"{person} has no decision to withdraw on request {request.id}"
@@ -216,10 +218,11 @@ def _not_entitled(opened: OpenedRequirement, actor: Actor, request_id: str | Non
 def _first_decision(
     request: MutationRequest, opened: OpenedRequirement, actor: Actor, now: datetime
 ) -> GovernanceError | None:
-    vote = opened.vote_of(actor.person)
+    vote = opened.vote_behind_which(actor.people)
     if vote is None:
         return None
-    msg = f"{actor.person} has {vote.decision} requirement {opened.id} already; withdraw that first to change it"
+    who = actor.person if actor.person == vote.approver else f"{actor.id}, who stands behind {vote.approver},"
+    msg = f"{who} has {vote.decision} requirement {opened.id} already; withdraw that first to change it"
     return AlreadyDecidedError(msg, request=request.id, actor=actor.person, requirement=opened.id)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
 from governance.domain.effects import RecordedEffect
-from governance.domain.events import CompensationLink, Drift, RejectionReason, Stale, Verdict
+from governance.domain.events import Amended, CompensationLink, Drift, RejectionReason, Stale, Verdict
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Requirement
@@ -19,6 +19,7 @@ class Evaluation(Value):
 
     `value` is the state after the mutation, None when it could not be computed; `failure` is the error that `apply`
     raised. `verdicts` is None when policies were not asked again, because nothing has changed since they were.
+    `amendments` are the evaluations that led to another mutation, oldest first; this one is about the last of those.
     """
 
     state_version: int
@@ -32,11 +33,19 @@ class Evaluation(Value):
     value_digest: str = ""
     effects: tuple[RecordedEffect, ...] = ()
     reads: tuple[str, ...] | None = None
+    amendments: tuple["Amendment", ...] = ()
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
         """Return all that the policies require, in their order."""
         return tuple(each for verdict in self.verdicts or () for each in verdict.requirements)
+
+
+class Amendment(Value):
+    """An evaluation in which policies put another mutation in place of the one that they were asked about."""
+
+    evaluation: Evaluation
+    amended: Amended
 
 
 class Submit(Value):

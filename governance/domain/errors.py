@@ -107,6 +107,18 @@ class PolicyDeniedError(GovernanceError):
     rule = "policy"
 
 
+class PolicyConflictError(GovernanceError):
+    """Two policies ask for what cannot both be: `ids["policies"]` names them, `ids["key"]` what they disagree on."""
+
+    rule = "policy-conflict"
+
+
+class SamePersonError(NotAuthorizedError):
+    """The requirement asks for somebody else than who has decided in another step."""
+
+    rule = "different-people"
+
+
 class StaleError(GovernanceError):
     """What the caller has seen is not what is there now."""
 

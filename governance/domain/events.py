@@ -33,11 +33,13 @@ class Verdict(Value):
     """What one policy answered, and how long it took in milliseconds."""
 
     policy: str
-    decision: Literal["allow", "deny", "require"]
+    decision: Literal["allow", "deny", "require", "amend"]
     reason: str | None = None
     code: str | None = None
     severity: Literal["info", "warning", "error", "critical"] = "info"
     requirements: tuple[Requirement, ...] = ()
+    amendment: StoredMutation | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
     took_ms: float = 0.0
 
 
@@ -96,6 +98,16 @@ class PoliciesEvaluated(Fact):
     verdicts: tuple[Verdict, ...]
     validation_errors: tuple[str, ...]
     change_set: tuple[Change, ...]
+
+
+class Amended(Fact):
+    """Policies put another mutation in place of the one asked for; from here on that is what is judged and runs."""
+
+    category: ClassVar[str] = "policy"
+    policies: tuple[str, ...]
+    mutation: StoredMutation
+    mutation_digest: str
+    reason: str | None = None
 
 
 class PendingApproval(Fact):
@@ -266,6 +278,7 @@ class KeyClaimed(Fact):
 RequestEvent = (
     Created
     | PoliciesEvaluated
+    | Amended
     | PendingApproval
     | ApprovalGranted
     | ApprovalRejected

@@ -5,6 +5,7 @@ from functools import reduce
 from typing import Any, assert_never
 
 from governance.domain.events import (
+    Amended,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRejected,
@@ -98,8 +99,8 @@ def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) 
     match event:
         case Created() | Commented() | CompensationFailed():
             return {}
-        case PoliciesEvaluated():
-            return _evaluated(event)
+        case PoliciesEvaluated() | Amended():
+            return _judged(event)
         case Approved():
             return {"status": Status.APPROVED}
         case VersionResolved():
@@ -146,7 +147,9 @@ def _ended(request: MutationRequest, event: EndEvent) -> Changes:
     assert_never(event)
 
 
-def _evaluated(event: PoliciesEvaluated) -> Changes:
+def _judged(event: PoliciesEvaluated | Amended) -> Changes:
+    if isinstance(event, Amended):
+        return {"mutation": event.mutation, "mutation_digest": event.mutation_digest}
     return {
         "round": event.round,
         "evaluated_version": event.state_version,
@@ -174,6 +177,7 @@ def _voted(request: MutationRequest, event: ApprovalGranted | ApprovalRejected, 
     granted = isinstance(event, ApprovalGranted)
     vote = Vote(
         approver=event.approver,
+        cast_by=recorded.by.id,
         decision="granted" if granted else "rejected",
         matched=event.matched,
         digest=event.digest,

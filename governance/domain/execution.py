@@ -36,9 +36,8 @@ def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequen
         return [resolved, *_renewal(request, evaluation, now)]
     if evaluation.failure is not None:
         return [resolved, _failed(command, request, evaluation.failure)]
-    again = evaluation.verdicts is not None
-    re_evaluated = [evaluated(evaluation, request.round, evaluation.verdicts or ())] if again else []
-    return [resolved, *re_evaluated, _executed(request, evaluation)]
+    again = [] if evaluation.verdicts is None else evaluated(evaluation, request.round, evaluation.verdicts)
+    return [resolved, *again, _executed(request, evaluation)]
 
 
 def check_approved_content(request: MutationRequest) -> None:
@@ -83,8 +82,8 @@ def _version_resolved(resolution: Resolution) -> VersionResolved:
 def _renewal(request: MutationRequest, evaluation: Evaluation, now: datetime) -> Sequence[RequestEvent]:
     verdicts = request.verdicts if evaluation.verdicts is None else evaluation.verdicts
     opening = evaluated(evaluation, request.round + 1, verdicts)
-    renewed = entering(request, opening)
-    return [opening, *open_round(renewed, _demanded_again(request, evaluation), now)]
+    renewed = entering(request, evaluation, request.round + 1)
+    return [*opening, *open_round(renewed, _demanded_again(request, evaluation), now)]
 
 
 def _demanded_again(request: MutationRequest, evaluation: Evaluation) -> Sequence[Requirement]:

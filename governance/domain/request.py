@@ -20,9 +20,13 @@ from governance.domain.values import Value
 
 
 class Vote(Value):
-    """One person's standing decision on a requirement, and the digest of what they decided on."""
+    """One person's standing decision on a requirement, and the digest of what they decided on.
+
+    `cast_by` is who acted: the approver, or who acted for them.
+    """
 
     approver: str
+    cast_by: str
     decision: Literal["granted", "rejected"]
     matched: Approver
     digest: str
@@ -56,6 +60,10 @@ class OpenedRequirement(Value):
     def vote_of(self, approver: str) -> Vote | None:
         """Return what this person decided, None when they have not."""
         return next((vote for vote in self.votes if vote.approver == approver), None)
+
+    def vote_behind_which(self, people: frozenset[str]) -> Vote | None:
+        """Return the decision behind which one of these people stands already, as approver or by acting for one."""
+        return next((vote for vote in self.votes if not people.isdisjoint((vote.approver, vote.cast_by))), None)
 
 
 class Decision(Value):
@@ -143,7 +151,9 @@ class MutationRequest(Value):
 
     def requirement(self, key: str) -> OpenedRequirement | None:
         """Return the requirement of the current round with this id or name, None when there is none."""
-        return next((each for each in self.current_requirements if key in {each.id, each.asked.name}), None)
+        current = self.current_requirements
+        by_name = (each for each in current if each.asked.name == key)
+        return next((each for each in current if each.id == key), None) or next(by_name, None)
 
     def raise_if_refused(self) -> None:
         """Raise what ended this request when a rule did: PolicyDeniedError, ValidationFailedError or StaleError.

@@ -82,6 +82,8 @@ def _stale(request: MutationRequest, evaluation: Evaluation) -> Answer:
 def _valid_on_latest(request: MutationRequest, evaluation: Evaluation, moved: str) -> Answer:
     if request.stale == "renew" and request.current_requirements:
         return "renewal_required", f"{moved}, and every approval was for the earlier one", None
+    if evaluation.amendments and request.current_requirements:
+        return "renewal_required", f"{moved}, and policies now put another mutation in its place", None
     unmet = unmet_demands(request, evaluation)
     if unmet:
         return "renewal_required", f"{moved}, and policies now ask for more than was given", None

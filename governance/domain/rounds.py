@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from governance.domain.approvals import check_fillable
 from governance.domain.commands import Evaluation
@@ -10,8 +11,15 @@ from governance.domain.request import MutationRequest, content_digest, requireme
 from governance.domain.requirements import Requirement
 
 
-def evaluated(evaluation: Evaluation, round_number: int, verdicts: tuple[Verdict, ...]) -> PoliciesEvaluated:
-    """Return the event that records what user code answered in this round."""
+def evaluated(evaluation: Evaluation, round_number: int, verdicts: tuple[Verdict, ...]) -> list[RequestEvent]:
+    """Return the events that record what user code answered in this round, and what policies amended on the way."""
+    events: list[RequestEvent] = []
+    for each in evaluation.amendments:
+        events += [_evaluated(each.evaluation, round_number, each.evaluation.verdicts or ()), each.amended]
+    return [*events, _evaluated(evaluation, round_number, verdicts)]
+
+
+def _evaluated(evaluation: Evaluation, round_number: int, verdicts: tuple[Verdict, ...]) -> PoliciesEvaluated:
     return PoliciesEvaluated(
         round=round_number,
         state_version=evaluation.state_version,
@@ -23,15 +31,16 @@ def evaluated(evaluation: Evaluation, round_number: int, verdicts: tuple[Verdict
     )
 
 
-def entering(request: MutationRequest, opening: PoliciesEvaluated) -> MutationRequest:
+def entering(request: MutationRequest, evaluation: Evaluation, round_number: int) -> MutationRequest:
     """Return the request in the round that an evaluation opens, as far as the round's digests depend on it."""
-    return request.model_copy(
-        update={
-            "round": opening.round,
-            "evaluated_version": opening.state_version,
-            "change_set": opening.change_set,
-        },
-    )
+    update: dict[str, Any] = {
+        "round": round_number,
+        "evaluated_version": evaluation.state_version,
+        "change_set": evaluation.change_set,
+    }
+    if evaluation.amendments:
+        update["mutation"] = evaluation.amendments[-1].amended.mutation
+    return request.model_copy(update=update)
 
 
 def open_round(request: MutationRequest, requirements: Iterable[Requirement], now: datetime) -> Sequence[RequestEvent]:

@@ -44,9 +44,9 @@ def judge(request: MutationRequest, evaluation: Evaluation, now: datetime) -> Se
     opening = evaluated(evaluation, 1, evaluation.verdicts or ())
     refused = _refused(evaluation)
     if refused is not None:
-        return [opening, refused]
+        return [*opening, refused]
     requirements = (*request.requires, *evaluation.requirements)
-    return [opening, *open_round(entering(request, opening), requirements, now)]
+    return [*opening, *open_round(entering(request, evaluation, 1), requirements, now)]
 
 
 def _refused(evaluation: Evaluation) -> Rejected | None:

@@ -48,40 +48,47 @@ ALTER TABLE {schema}.governance_events ENABLE ALWAYS TRIGGER governance_refuse_c
 # earlier attempt), 0 if another event has its place, NULL if it was held back because of others of its group.
 # Rows are inserted in the order of their unique key, so that two flushes cannot wait for each other in a circle.
 # A single event goes its own way, because the general one costs it several times as much.
+# It has no search path of its own, because setting one costs as much as the insert: every name and operator
+# in it is qualified instead, so that a caller's search path cannot put another in its place.
 _APPEND: Final = """
 CREATE FUNCTION {schema}.governance_append(
     streams text[], versions bigint[], topics text[], states text[], groups integer[]
-) RETURNS bigint[] LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) RETURNS bigint[] LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
 DECLARE
-    bound bigint := coalesce(pg_sequence_last_value('{schema}.governance_positions'::regclass), 0);
+    bound bigint := coalesce(
+        pg_catalog.pg_sequence_last_value('{schema}.governance_positions'::pg_catalog.regclass), 0);
+    events integer := pg_catalog.cardinality(streams);
     held integer[] := ARRAY[]::integer[];
     drawn bigint[];
     written bigint;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(
-        '{schema}.governance_events'::regclass::oid::bigint::bit(32)::integer, bound::bit(32)::integer);
+    PERFORM pg_catalog.pg_advisory_xact_lock_shared(
+        '{schema}.governance_events'::pg_catalog.regclass::pg_catalog.oid::bigint::bit(32)::integer,
+        bound::bit(32)::integer);
     IF groups IS NOT NULL THEN
         held := {schema}.governance_rivals(streams, versions, groups);
     END IF;
-    IF cardinality(streams) = 1 THEN
-        drawn := ARRAY[nextval('{schema}.governance_positions'::regclass)];
+    IF events OPERATOR(pg_catalog.=) 1 THEN
+        drawn := ARRAY[pg_catalog.nextval('{schema}.governance_positions'::pg_catalog.regclass)];
         INSERT INTO {schema}.governance_events (position, stream, version, topic, state)
         VALUES (drawn[1], streams[1], versions[1], topics[1], states[1])
         ON CONFLICT (stream, version) DO NOTHING;
     ELSE
         drawn := ARRAY(
-            SELECT nextval('{schema}.governance_positions'::regclass)
-            FROM generate_series(1, cardinality(streams)));
+            SELECT pg_catalog.nextval('{schema}.governance_positions'::pg_catalog.regclass)
+            FROM pg_catalog.generate_series(1, events));
         INSERT INTO {schema}.governance_events (position, stream, version, topic, state)
         SELECT i.position, i.stream, i.version, i.topic, i.state
-        FROM unnest(drawn, streams, versions, topics, states, groups)
-            AS i(position, stream, version, topic, state, member)
-        WHERE i.member IS NULL OR i.member <> ALL (held)
-        ORDER BY i.stream COLLATE "C", i.version
+        FROM ROWS FROM (
+            pg_catalog.unnest(drawn), pg_catalog.unnest(streams), pg_catalog.unnest(versions),
+            pg_catalog.unnest(topics), pg_catalog.unnest(states), pg_catalog.unnest(groups)
+        ) AS i(position, stream, version, topic, state, member)
+        WHERE i.member IS NULL OR i.member OPERATOR(pg_catalog.<>) ALL (held)
+        ORDER BY i.stream COLLATE pg_catalog."C", i.version
         ON CONFLICT (stream, version) DO NOTHING;
     END IF;
     GET DIAGNOSTICS written = ROW_COUNT;
-    IF written = cardinality(streams) THEN
+    IF written OPERATOR(pg_catalog.=) events THEN
         RETURN drawn;
     END IF;
     RETURN {schema}.governance_outcome(drawn, streams, versions, topics, states, groups);

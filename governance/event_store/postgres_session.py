@@ -55,6 +55,7 @@ class Session:
         self._pgconn = self._connect(make_conninfo(conninfo, **LIVENESS), deadline)
         self._prepared: set[bytes] = set()
         self._limit_ms = 0
+        self._answering = poll_of(self._pgconn.socket, select.POLLIN)
         self.script("; ".join(settings), deadline)
 
     @staticmethod
@@ -137,16 +138,14 @@ class Session:
 
     def _next_result(self, deadline: Deadline) -> pq.abc.PGresult | None:
         while self._pgconn.flush():
-            self._wait(select.POLLIN | select.POLLOUT, deadline)
+            if not wait_for(self._pgconn.socket, select.POLLIN | select.POLLOUT, deadline):
+                raise self._lost("no answer in time")
             self._pgconn.consume_input()
         while self._pgconn.is_busy():
-            self._wait(select.POLLIN, deadline)
+            if not self._answering.poll(deadline.remaining() * 1000):
+                raise self._lost("no answer in time")
             self._pgconn.consume_input()
         return self._pgconn.get_result()
-
-    def _wait(self, events: int, deadline: Deadline) -> None:
-        if not wait_for(self._pgconn.socket, events, deadline):
-            raise self._lost("no answer in time")
 
     def _refused(self, result: pq.abc.PGresult) -> None:
         field = pq.DiagnosticField
@@ -163,8 +162,13 @@ class Session:
         return SessionLost(why.strip())
 
 
-def wait_for(socket: int, events: int, deadline: Deadline) -> bool:
-    """Waits until the socket is ready and returns True, or False once the deadline has passed."""
+def poll_of(socket: int, events: int) -> select.poll:
+    """Returns a poll for one socket."""
     poll = select.poll()
     poll.register(socket, events)
-    return bool(poll.poll(deadline.remaining() * 1000))
+    return poll
+
+
+def wait_for(socket: int, events: int, deadline: Deadline) -> bool:
+    """Waits until the socket is ready and returns True, or False once the deadline has passed."""
+    return bool(poll_of(socket, events).poll(deadline.remaining() * 1000))

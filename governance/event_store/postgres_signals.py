@@ -17,7 +17,7 @@ from governance.event_store.postgres_connections import PostgresConnections
 from governance.event_store.postgres_session import Session, SessionLost, Statement, StatementRefused
 from governance.event_store.settings import RecorderSettings
 
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 _NOTIFY = Statement(b"notify", b"SELECT pg_catalog.pg_notify($1, '')", (TEXT_OID,))
 _TROUBLE = (SessionLost, StatementRefused, PersistenceError)
 

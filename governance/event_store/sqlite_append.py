@@ -1,7 +1,8 @@
 """Storing a flush of appends in SQLite: one transaction, in which one append can fail without the others."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from eventsourcing.persistence import DataError
 
@@ -12,7 +13,10 @@ from governance.event_store.recorder import SchemaOutdated, VersionConflict
 from governance.event_store.sqlite_connections import SqliteConnections, unavailable
 
 _INSERT = "INSERT INTO governance_events (stream, version, topic, state) VALUES (?, ?, ?, ?)"
+_MORE = ", (?, ?, ?, ?)"
 _STORED = "SELECT position, topic, state FROM governance_events WHERE stream = ? AND version = ?"
+
+MOST_ROWS = 64
 
 
 class SqliteAppender:
@@ -25,7 +29,7 @@ class SqliteAppender:
         """Stores the appends in one transaction and returns what became of each."""
 
         def work(connection: sqlite3.Connection) -> list[Outcome]:
-            return [store(connection, append) for append in appends]
+            return store_all(connection, appends)
 
         try:
             return self._connections.write(work, deadline)
@@ -37,6 +41,37 @@ class SqliteAppender:
             raise DataError(str(error)) from error
         except sqlite3.Error as error:
             raise unavailable(error) from error
+
+
+def store_all(connection: sqlite3.Connection, appends: Sequence[Append]) -> list[Outcome]:
+    """Stores the appends within the open transaction: in few statements if there is no conflict, else singly."""
+    if len(appends) > 1:
+        connection.execute("SAVEPOINT flush")
+        try:
+            positions = insert_together(connection, [row for append in appends for row in append.rows])
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK TO flush")
+        else:
+            return [list(islice(positions, len(append.rows))) for append in appends]
+        finally:
+            connection.execute("RELEASE flush")
+    return [store(connection, append) for append in appends]
+
+
+def insert_together(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[int]:
+    """Inserts the rows in order and returns their positions; raises IntegrityError if any place is taken.
+
+    Each statement lets other threads run, and getting the interpreter back from them costs more than the
+    insert. The numbers of rows are powers of two, so that a few prepared statements do for every flush.
+    """
+    first = last = at = 0
+    while at < len(rows):
+        several = min(MOST_ROWS, 1 << (len(rows) - at).bit_length() - 1)
+        parameters = [value for row in rows[at : at + several] for value in values(row)]
+        last = connection.execute(_INSERT + _MORE * (several - 1), parameters).lastrowid or 0
+        first = first or last - several + 1
+        at += several
+    return iter(range(first, last + 1))
 
 
 def store(connection: sqlite3.Connection, append: Append) -> Outcome:

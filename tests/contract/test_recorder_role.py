@@ -103,6 +103,11 @@ def test_role_cannot_put_its_own_functions_in_the_way(role_url: str, postgres_ur
             "CREATE FUNCTION trap.cardinality(text[]) RETURNS int LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'trapped'; END $$"
         )
+        attacker.execute(
+            "CREATE FUNCTION trap.same(int, int) RETURNS bool LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'trapped'; END $$"
+        )
+        attacker.execute("CREATE OPERATOR trap.= (LEFTARG = int, RIGHTARG = int, FUNCTION = trap.same)")
         attacker.execute("SET search_path = trap, pg_catalog")
         row = attacker.execute("SELECT governance.governance_append('{s}', '{1}', '{T}', '{\"x\"}', NULL)").fetchone()
     assert row is not None

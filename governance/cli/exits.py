@@ -1,0 +1,66 @@
+"""Exit codes: what a script needs to know of how a command ended."""
+
+from enum import IntEnum
+
+from governance.domain.errors import (
+    AlreadyExecutedError,
+    ConcurrencyError,
+    ConfigurationError,
+    DigestMismatchError,
+    GovernanceError,
+    IdempotencyConflictError,
+    InputError,
+    NotFoundError,
+    OutcomeUnknownError,
+    StaleError,
+    StoreUnavailableError,
+    UnknownEventError,
+    UnknownMutationError,
+    UnreadableEventError,
+    UnreadableStateError,
+)
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2
+    PENDING = 3
+    REFUSED = 4
+    CONFLICT = 5
+    INTERRUPTED = 130
+
+
+class StillPendingError(GovernanceError):
+    """The request was to be executed, and waits for somebody."""
+
+    rule = "still-pending"
+
+
+# The first that fits counts: an execution that happened before is a rule, not a race that one could win next time.
+_EXITS: tuple[tuple[tuple[type[GovernanceError], ...], Exit], ...] = (
+    ((AlreadyExecutedError,), Exit.REFUSED),
+    ((StillPendingError,), Exit.PENDING),
+    ((ConcurrencyError, StaleError, IdempotencyConflictError), Exit.CONFLICT),
+    ((InputError, ConfigurationError, UnknownMutationError), Exit.USAGE),
+    (
+        (
+            NotFoundError,
+            StoreUnavailableError,
+            OutcomeUnknownError,
+            UnknownEventError,
+            UnreadableEventError,
+            UnreadableStateError,
+            DigestMismatchError,
+        ),
+        Exit.ERROR,
+    ),
+    ((GovernanceError,), Exit.REFUSED),
+)
+
+
+def exit_of(error: GovernanceError) -> Exit:
+    """Return the exit code for a refusal."""
+    return next(code for kinds, code in _EXITS if isinstance(error, kinds))

@@ -1,0 +1,122 @@
+"""What every command stands on: which store, which application, and how to answer."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from governance.cli.exits import Exit
+from governance.domain.errors import ConfigurationError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from governance.application import Governance
+
+_SQLITE = "sqlite://"
+_SCHEMES = ("sqlite", "postgresql", "postgres")
+_UUID_CHARS = 36
+_SHORTEST_ENDING = 4
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found out or did: for programs, for people, and as exit code."""
+
+    data: Any
+    view: "Callable[[], RenderableType]"
+    code: Exit = Exit.DONE
+
+
+@dataclass(frozen=True)
+class Session:
+    """One call of `gov`."""
+
+    url: str
+    app: str | None
+    as_json: bool
+
+    @contextmanager
+    def governed(self, *, create: bool = False) -> "Iterator[Governance]":
+        """Give the store opened by the user's application; ConfigurationError when none was named."""
+        from governance.cli.loading import load_app
+
+        app = load_app(self.app)
+        self.check_url(create=create)
+        with app.open(self.url) as governance:
+            yield governance
+
+    @contextmanager
+    def store(self) -> "Iterator[Governance]":
+        """Give the store; without an application for whatever can be read or decided without one."""
+        if self.app:
+            with self.governed() as governance:
+                yield governance
+            return
+        from governance.application import Governance
+
+        self.check_url()
+        with Governance.open(self.url, mutations=()) as governance:
+            yield governance
+
+    def check_url(self, *, create: bool = False) -> None:
+        """Refuse what is not the URL of a store, and a file that does not exist unless it is to be made."""
+        scheme = self.url.partition("://")[0] if "://" in self.url else ""
+        if scheme not in _SCHEMES:
+            msg = f"--url: not the URL of a store; write {_SQLITE}/FILE or postgresql://USER@HOST/DATABASE"
+            raise InputError(msg, field="url")
+        file = self.file
+        if file is None:
+            return
+        if file.is_dir():
+            msg = f"--url: {file} is a directory, not the file of a store"
+            raise InputError(msg, field="url")
+        if not file.exists() and not create:
+            msg = f"there is no store {file}: make it with gov db init, or say with --url (GOVERNANCE_URL) where it is"
+            raise NotFoundError(msg, url=self.shown_url)
+        if not file.parent.is_dir():
+            msg = f"--url: there is no directory {file.parent}"
+            raise ConfigurationError(msg, url=self.shown_url)
+
+    @property
+    def file(self) -> Path | None:
+        """Return the file of an SQLite store, None for other stores."""
+        path = self.url.removeprefix(f"{_SQLITE}/")
+        return Path(path) if path and path != self.url and path != ":memory:" else None
+
+    @property
+    def shown_url(self) -> str:
+        """Return the URL without a password."""
+        parts = urlsplit(self.url)
+        if parts.password is None:
+            return self.url
+        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))
+
+
+def request_id(governance: "Governance", given: str) -> str:
+    """Return the full id of a request given by id or by its ending; NotFoundError, or InputError if several end so."""
+    text = given.strip().lstrip("…").lower()
+    if len(text) >= _UUID_CHARS or not text or set(text) - set("0123456789abcdef-"):
+        return given.strip()
+    if len(text) < _SHORTEST_ENDING:
+        msg = f"request_id: {given!r} is too short: give at least {_SHORTEST_ENDING} characters of the id's end"
+        raise InputError(msg, field="request_id")
+    found = sorted(_ending_with(governance, text))
+    if not found:
+        msg = f"no request has an id that ends with {text}"
+        raise NotFoundError(msg, request=text)
+    if len(found) > 1:
+        msg = f"request_id: {len(found)} requests end with {text}: {', '.join(found[:5])}; give more of the id"
+        raise InputError(msg, field="request_id")
+    return found[0]
+
+
+def _ending_with(governance: "Governance", ending: str) -> set[str]:
+    recorder, after, found = governance.log.event_recorder, 0, set()
+    while page := recorder.select_notifications(after, _PAGE, topics=("Created",), inclusive_of_start=False):
+        found |= {each.originator_id for each in page if each.originator_id.endswith(ending)}
+        after = page[-1].id
+    return {stream.partition("-")[2] for stream in map(str, found)}

@@ -1,0 +1,104 @@
+"""The timeline: every event as a sentence, in the order in which they happened."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from governance.cli.render import grid
+from governance.cli.text import compact, short, visible
+from governance.domain import events
+from governance.domain.events import Event
+from governance.domain.recorded import Recorded
+
+_STYLES = {
+    "approval": "cyan",
+    "execution": "green",
+    "state": "green",
+    "compensation": "magenta",
+    "version resolution": "yellow",
+    "comment": "italic",
+}
+
+
+def timeline(recorded: Sequence[Recorded]) -> RenderableType:
+    """Return the events, oldest first: time in UTC, position in the one global order, who, and what happened."""
+    return grid(
+        (
+            Text(f"{each.at:%Y-%m-%d %H:%M:%S}", style="dim"),
+            Text(str(each.position), style="dim"),
+            Text(visible(each.by.id), style="bold"),
+            Text(sentence(each.event), style=_STYLES.get(each.event.category, "")),
+        )
+        for each in recorded
+    )
+
+
+def entry(recorded: Recorded) -> dict[str, Any]:
+    """Return an event in its place, for programs; `type` is its name."""
+    dumped = recorded.model_dump(mode="json")
+    return {"type": type(recorded.event).__name__, **dumped}
+
+
+def sentence(event: Event) -> str:
+    """Return what happened, in a few words; an event without words of its own says its name and its facts."""
+    words = _SENTENCES.get(type(event))
+    return words(event) if words else _by_name(event)
+
+
+def _by_name(event: Event) -> str:
+    name = "".join(f" {char.lower()}" if char.isupper() else char for char in type(event).__name__).strip()
+    facts = {key: value for key, value in event.model_dump(mode="json").items() if value not in (None, [], {})}
+    return f"{name} {compact(facts)}"
+
+
+def _quoted(text: str | None) -> str:
+    return f": “{visible(text)}”" if text else ""
+
+
+def _created(event: events.Created) -> str:
+    link = event.compensates
+    puts_right = f" to put right {short(link.request_id)} ({link.kind})" if link else ""
+    return f"asked for {visible(event.mutation.type)} on {visible(event.state_id)}{puts_right}{_quoted(event.reason)}"
+
+
+def _evaluated(event: events.PoliciesEvaluated) -> str:
+    said = [f"{visible(each.policy)}: {each.decision}" for each in event.verdicts]
+    wrong = [f"not valid: {visible(each)}" for each in event.validation_errors]
+    return f"on version {event.state_version}: {'; '.join((*wrong, *said)) or 'no policy applies'}"
+
+
+def _needed(event: events.PendingApproval) -> str:
+    asked = event.requirement
+    who = " or ".join(visible(each) for each in asked.approvers)
+    approvals = "1 approval" if asked.quorum == 1 else f"{asked.quorum} approvals"
+    return f"{event.requirement_id} needs {approvals} by {who}"
+
+
+def _resolved(event: events.VersionResolved) -> str:
+    return f"{event.outcome}: {visible(event.reason)}"
+
+
+_SENTENCES: dict[type, Callable[[Any], str]] = {
+    events.Created: _created,
+    events.PoliciesEvaluated: _evaluated,
+    events.PendingApproval: _needed,
+    events.ApprovalGranted: lambda e: f"approved {e.requirement_id} as {visible(e.matched)}{_quoted(e.comment)}",
+    events.ApprovalRejected: lambda e: f"said no to {e.requirement_id}{_quoted(e.rejection.message)}",
+    events.ApprovalWithdrawn: lambda e: f"took back the decision on {e.requirement_id}{_quoted(e.reason)}",
+    events.ApprovalExpired: lambda e: f"the time to decide on {e.requirement_id} has passed",
+    events.QuorumReached: lambda e: f"{e.requirement_id} is met by {', '.join(map(visible, e.approvers))}",
+    events.Commented: lambda e: f"said{_quoted(e.text)}",
+    events.Approved: lambda e: f"approved: nothing is open any more (round {e.round})",
+    events.VersionResolved: _resolved,
+    events.Executed: lambda e: f"executed: made version {e.version} of {visible(e.state_id)}",
+    events.ExecutionFailed: lambda e: f"attempt {e.attempt} failed{_quoted(e.error)}",
+    events.Rejected: lambda e: f"rejected ({visible(e.code)}){_quoted(e.reason)}",
+    events.Canceled: lambda e: f"canceled{_quoted(e.reason)}",
+    events.Expired: lambda e: f"expired at {e.expires_at:%Y-%m-%d %H:%M:%S}",
+    events.Superseded: lambda e: f"superseded by {short(e.by)}",
+    events.Compensated: lambda e: f"put right by {short(e.by)} ({e.kind}), version {e.version}",
+    events.CompensationFailed: lambda e: f"{short(e.by)} could not put it right{_quoted(e.reason)}",
+    events.StateChanged: lambda e: f"{len(e.change_set)} changes by request {short(e.request_id)}",
+}
