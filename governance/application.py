@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
-from uuid import UUID
 
 from governance.compensating import compensation_of
+from governance.decisions import Decisions, RequestId
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.catalog import AnyMutation, Catalog
-from governance.domain.commands import Approve, Cancel, Comment, Expire, Reject, Withdraw
-from governance.domain.events import CompensationKind, RejectionReason, Stale
 from governance.domain.intent import Intent
 from governance.domain.lifecycle import check_command
 from governance.domain.policies import Policy, PolicySet
@@ -19,6 +17,7 @@ from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
 from governance.domain.resolution import resolve
 from governance.domain.state import AnyState
+from governance.domain.terms import CompensationKind, Stale
 from governance.evaluation import Evaluator
 from governance.event_store.connect import open_recorder
 from governance.event_store.log import EventLog, translated_errors
@@ -27,7 +26,7 @@ from governance.execution import Executor
 from governance.explaining import explain
 from governance.handling import Handler
 from governance.ids import request_key
-from governance.intake import Submission, input_errors
+from governance.intake import Submission
 from governance.outcome import Explanation, Outcome, Preview
 from governance.reading import StateReader
 from governance.repository import Repository
@@ -35,10 +34,8 @@ from governance.settings import Settings
 from governance.streams import request_stream
 from governance.submitting import Mode, Submitter
 
-RequestId = str | UUID
 
-
-class Governance:
+class Governance(Decisions):
     """Puts every change of governed state under governance; open one a process and share it between threads."""
 
     def __init__(
@@ -166,69 +163,6 @@ class Governance:
         no; `request.status` tells which.
         """
         return self._submitter.run(_submission(locals()))
-
-    def approve(
-        self,
-        request_id: RequestId,
-        *,
-        actor: Actor,
-        comment: str | None = None,
-        requirement: str | None = None,
-        expected_version: int | None = None,
-        seen: str | None = None,
-    ) -> MutationRequest:
-        """Say yes to one requirement (by id or name), or to every one of the current step that asks for this actor.
-
-        The approval is bound to the digest of mutation, state, version, change set and requirement. With `seen`, the
-        `digest` of the request or requirement that the approver looked at, anything else raises StaleError.
-        Raises SelfApprovalError, NotAuthorizedError, AlreadyDecidedError, OutOfStepError, ApprovalExpiredError,
-        InvalidTransitionError, NotFoundError; ConcurrencyError when the request is not at `expected_version`, or when
-        what there is to approve changed during the call.
-        """
-        with input_errors():
-            command = Approve(actor=actor, requirement=requirement, seen=seen, comment=comment)
-        return self._handler.decide(request_key(request_id), command, expected_version)
-
-    def reject(
-        self,
-        request_id: RequestId,
-        *,
-        actor: Actor,
-        comment: str | None = None,
-        requirement: str | None = None,
-        reason: RejectionReason | str | None = None,
-        expected_version: int | None = None,
-        seen: str | None = None,
-    ) -> MutationRequest:
-        """Say no; ends the request if it is a veto or the quorum cannot be met any more. Raises what `approve` does."""
-        with input_errors():
-            told = reason if isinstance(reason, RejectionReason) else RejectionReason(message=reason or comment or "")
-            command = Reject(actor=actor, requirement=requirement, seen=seen, rejection=told)
-        return self._handler.decide(request_key(request_id), command, expected_version)
-
-    def withdraw(
-        self, request_id: RequestId, *, actor: Actor, reason: str | None = None, requirement: str | None = None
-    ) -> MutationRequest:
-        """Take one's own decision back while the request is pending; NotFoundError when there is none."""
-        with input_errors():
-            command = Withdraw(actor=actor, requirement=requirement, reason=reason)
-        return self._handler.decide(request_key(request_id), command, None)
-
-    def comment(self, request_id: RequestId, *, actor: Actor, text: str) -> MutationRequest:
-        """Say something, in any status."""
-        with input_errors():
-            command = Comment(actor=actor, text=text)
-        return self._handler.decide(request_key(request_id), command, None)
-
-    def cancel(self, request_id: RequestId, *, actor: Actor, reason: str | None = None) -> MutationRequest:
-        """Take a request back that has not run: for its requester and administrators, else NotAuthorizedError."""
-        with input_errors():
-            command = Cancel(actor=actor, reason=reason)
-        return self._handler.decide(request_key(request_id), command, None)
-
-    def expire(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> MutationRequest:
-        """Record that a deadline of the request has passed; ApprovalExpiredError when none has."""
-        return self._handler.decide(request_key(request_id), Expire(actor=actor), None)
 
     def execute(self, request_id: RequestId, *, actor: Actor) -> Outcome:
         """Resolve the version and run the approved mutation, exactly once.

@@ -3,8 +3,9 @@
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.compensation import Restore, check_compensable
 from governance.domain.errors import InputError, NotReversibleError
-from governance.domain.events import CompensationKind, CompensationLink
 from governance.domain.request import MutationRequest
+from governance.domain.terms import CompensationKind, CompensationLink
+from governance.domain.values import clean
 from governance.execution import Executor
 from governance.intake import Submission
 
@@ -18,16 +19,19 @@ def compensation_of(
 ) -> Submission:
     """Return what to submit, but for actor and reason; refuses what was not executed, or has no way back."""
     check_compensable(original)
-    if kind not in {"restore", "corrective"}:
+    if kind not in ("restore", "corrective"):
         msg = f"kind: {kind!r} is neither restore nor corrective"
         raise InputError(msg, field="kind")
     if kind == "restore" and mutation is not None:
         msg = "mutation: a restoration puts the earlier value back; it takes no mutation"
         raise InputError(msg, field="mutation")
+    if isinstance(mutation, Restore):
+        msg = "mutation: a restoration is made by kind='restore', from what is stored"
+        raise InputError(msg, field="mutation")
     if kind == "restore":
         chosen: AnyMutation = _restore(original, executor)
     else:
-        chosen = mutation or _inverse(original, catalog, executor)
+        chosen = _inverse(original, catalog, executor) if mutation is None else mutation
     return Submission(
         mutation=chosen,
         state_id=original.state_id,
@@ -48,7 +52,11 @@ def _inverse(original: MutationRequest, catalog: Catalog, executor: Executor) ->
     executed = catalog.load(original.mutation)
     before = executor.version(original.state_id, original.state_type, _result(original) - 1)
     after = executor.version(original.state_id, original.state_type, _result(original))
-    inverse = executed.inverse(catalog.read(before), catalog.read(after))
+    try:
+        inverse = executed.inverse(catalog.read(before), catalog.read(after))
+    except Exception as error:
+        msg = f"{original.mutation.type} of request {original.id} has no inverse: {type(error).__name__}: {error}"
+        raise NotReversibleError(clean(msg), request=original.id, mutation=original.mutation.type) from error
     if inverse is None:
         msg = (
             f"{original.mutation.type} of request {original.id} declares no inverse; "

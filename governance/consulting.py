@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.errors import GovernanceError, PolicyConflictError
-from governance.domain.events import Verdict
 from governance.domain.policies import Answer, Context, Policy, PolicySet, ReadState
+from governance.domain.terms import Verdict
 from governance.domain.values import clean
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from governance.consulting import Consultation
 from governance.domain.catalog import AnyMutation, Catalog
@@ -14,16 +14,18 @@ from governance.domain.commands import Amendment, Evaluation
 from governance.domain.digest import digest
 from governance.domain.effects import Effect, RecordedEffect
 from governance.domain.errors import GovernanceError, InputError, UnreadableStateError
-from governance.domain.events import Amended, Verdict
+from governance.domain.events import Amended
 from governance.domain.json_limits import check_json, dump
 from governance.domain.policies import Context, PolicySet
 from governance.domain.request import MutationRequest
 from governance.domain.resolution import denials
 from governance.domain.state import StateVersion
-from governance.domain.values import clean
+from governance.domain.terms import Verdict
+from governance.domain.values import Id, clean
 from governance.settings import Settings
 
 T = TypeVar("T")
+_CONTRACT: TypeAdapter[str] = TypeAdapter(Id)
 MAX_AMENDMENTS = 5
 """How often in a row policies may put another mutation in place before that is a denial."""
 
@@ -219,8 +221,12 @@ def _recorded(effect: object, effect_id: str) -> RecordedEffect:
     try:
         payload = dump(effect, field="effect")
         check_json(payload, field="effect", max_bytes=64 * 1024)
-    except InputError as error:
-        raise UserCodeError(str(error)) from None
-    return RecordedEffect(
-        id=effect_id, contract=effect.contract, contract_version=effect.contract_version, payload=payload
-    )
+        return RecordedEffect(
+            id=effect_id,
+            contract=_CONTRACT.validate_python(effect.contract, strict=True),
+            contract_version=effect.contract_version,
+            payload=payload,
+        )
+    except (InputError, AttributeError, ValidationError) as error:
+        msg = f"effects() returned a {type(effect).__name__} that cannot be recorded: {error}"
+        raise UserCodeError(msg) from None

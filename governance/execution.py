@@ -14,7 +14,6 @@ from governance.domain.errors import ConfigurationError, DigestMismatchError, No
 from governance.domain.events import (
     Compensated,
     CompensationFailed,
-    Drift,
     Executed,
     ExecutionFailed,
     Rejected,
@@ -27,6 +26,7 @@ from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.resolution import is_stale
 from governance.domain.state import StateVersion
+from governance.domain.terms import Drift
 from governance.evaluation import Evaluator, Subject
 from governance.event_store.log import EventLog
 from governance.outcome import Outcome

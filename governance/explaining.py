@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from governance.domain.actors import Actor
-from governance.domain.approvals import active_step, refusal
+from governance.domain.entitlement import active_step, refusal
 from governance.domain.lifecycle import OPEN, Status
 from governance.domain.request import MutationRequest, OpenedRequirement
 from governance.outcome import Explanation, RequirementExplanation

@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from governance.domain.actors import Actor
 from governance.domain.catalog import Catalog
 from governance.domain.commands import Submit
+from governance.domain.compensation import Restore
 from governance.domain.digest import digest
-from governance.domain.errors import InputError
-from governance.domain.events import CompensationLink
+from governance.domain.errors import ConfigurationError, InputError
 from governance.domain.intent import Intent, refine
 from governance.domain.json_limits import check_json, input_error
 from governance.domain.mutations import Mutation
 from governance.domain.requirements import Requirement
+from governance.domain.terms import CompensationLink
 from governance.ids import request_key
 
 
@@ -57,6 +58,7 @@ def take_in(given: Submission, catalog: Catalog, state_type: str | None, max_byt
         msg = f"mutation: {type(mutation).__name__} is not a mutation"
         raise InputError(msg, field="mutation")
     _check_types(given)
+    _check_state_type(mutation, catalog, state_type)
     metadata = dict(given.metadata or {})
     check_json(metadata, field="metadata", max_bytes=max_bytes)
     with input_errors():
@@ -78,6 +80,17 @@ def take_in(given: Submission, catalog: Catalog, state_type: str | None, max_byt
             correlation_id=given.correlation_id,
             metadata=metadata,
         )
+
+
+def _check_state_type(mutation: Mutation[Any], catalog: Catalog, wanted: str | None) -> None:
+    """Refuse what changes another type of state than the wanted one; a restoration takes the type of what it undoes."""
+    if isinstance(mutation, Restore):
+        if wanted is None:
+            msg = "mutation: a restoration is made by compensate(kind='restore')"
+            raise InputError(msg, field="mutation")
+    elif wanted is not None and catalog.state_type(type(mutation)) != wanted:
+        msg = f"{type(mutation).__name__} changes a {catalog.state_type(type(mutation))}, not a {wanted}"
+        raise ConfigurationError(msg, mutation=mutation.mutation_type, state_type=wanted)
 
 
 def content_of(command: Submit) -> str:

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from governance.domain.changes import ChangeSet
 from governance.domain.effects import RecordedEffect
-from governance.domain.events import ResolutionOutcome, Verdict, VersionResolved
+from governance.domain.events import VersionResolved
 from governance.domain.lifecycle import Status
 from governance.domain.request import MutationRequest
+from governance.domain.terms import ResolutionOutcome, Verdict
 from governance.domain.values import Value
 
 

@@ -1,5 +1,7 @@
 """What an operator may set, by argument or by environment variables named `GOVERNANCE_…`."""
 
+from datetime import timedelta
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +21,12 @@ class Settings(BaseSettings):
     """How long one call may take, retries after lost races included."""
     policy_timeout_seconds: float = Field(default=5.0, gt=0)
     """How long one policy may take, unless it says otherwise itself."""
+    break_glass_role: str = "break-glass"
+    """The role that gives the right to let a request run without its approvals."""
+    break_glass_review_role: str = "break-glass-review"
+    """The role that gives the right to review that, beside administrators."""
+    break_glass_review_after: timedelta = timedelta(days=3)
+    """Within what time such a review has to be closed."""
     cached_requests: int = Field(default=4096, ge=0)
     """How many requests, and how many states, are kept in memory between calls."""
     database_schema: str = "governance"

@@ -73,7 +73,7 @@ class Submitter:
 
     def submit(self, given: Submission, mode: Mode, state_type: str | None = None) -> MutationRequest:
         """Return the new request, or the earlier one of the same idempotency key; stored only in mode `commit`."""
-        if mode not in {"commit", "simulate", "validate"}:
+        if mode not in ("commit", "simulate", "validate"):
             msg = f"mode: {mode!r} is not one of commit, simulate, validate"
             raise InputError(msg, field="mode")
         command = self._command(given, state_type)

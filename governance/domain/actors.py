@@ -32,5 +32,8 @@ class Actor(Value):
         return frozenset({self.id, self.person})
 
 
+ADMINISTRATORS = frozenset({"administrator", "system"})
+"""Kinds of actor that may end and redirect what others asked for; they have no say in approvals."""
+
 SYSTEM = Actor(id="governance", kind="system")
 """The product itself, for what time does and no person asked for."""

@@ -1,5 +1,6 @@
 """Intentions: what an actor asks for, in the imperative. Time, ids and what user code answered come with them."""
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -7,10 +8,11 @@ from pydantic import Field, JsonValue
 from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
 from governance.domain.effects import RecordedEffect
-from governance.domain.events import Amended, CompensationLink, Drift, RejectionReason, Stale, Verdict
+from governance.domain.events import Amended
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
-from governance.domain.requirements import Requirement
+from governance.domain.requirements import Approver, Requirement
+from governance.domain.terms import CompensationLink, Drift, RejectionReason, Stale, Verdict
 from governance.domain.values import Id, Moment, Reason, Text, Value
 
 
@@ -96,6 +98,47 @@ class Withdraw(Value):
     reason: Text | None = None
 
 
+class Delegate(Value):
+    """Let somebody else decide in one's place, until a time."""
+
+    name: Literal["delegate"] = "delegate"
+    actor: Actor
+    to: Id
+    until: Moment
+    requirement: str | None = None
+    reason: Text | None = None
+
+
+class Reassign(Value):
+    """Ask other people instead."""
+
+    name: Literal["reassign"] = "reassign"
+    actor: Actor
+    requirement: str
+    approvers: tuple[Approver, ...]
+    reason: Reason
+
+
+class BreakGlass(Value):
+    """Let the request run without its approvals. `permission` is the role that gives the right to it."""
+
+    name: Literal["break glass"] = "break glass"
+    actor: Actor
+    reason: Reason
+    permission: Id
+    review_after: timedelta
+
+
+class Review(Value):
+    """Say whether what was done behind broken glass was right."""
+
+    name: Literal["review"] = "review"
+    actor: Actor
+    justified: bool
+    comment: Reason
+    permission: Id
+
+
 class Comment(Value):
     """Say something."""
 
@@ -138,5 +181,18 @@ class Execute(Value):
     max_attempts: int = 3
 
 
-Command = Approve | Reject | Withdraw | Comment | Cancel | Expire | Supersede | Execute
+Command = (
+    Approve
+    | Reject
+    | Withdraw
+    | Delegate
+    | Reassign
+    | BreakGlass
+    | Review
+    | Comment
+    | Cancel
+    | Expire
+    | Supersede
+    | Execute
+)
 """What can be asked of a request that exists."""

@@ -5,17 +5,24 @@ from datetime import datetime
 from typing import assert_never
 
 from governance.domain import approvals
+from governance.domain.actors import ADMINISTRATORS
+from governance.domain.break_glass import break_glass, review
 from governance.domain.commands import (
     Approve,
+    BreakGlass,
     Cancel,
     Command,
     Comment,
+    Delegate,
     Execute,
     Expire,
+    Reassign,
     Reject,
+    Review,
     Supersede,
     Withdraw,
 )
+from governance.domain.delegation import delegate, reassign
 from governance.domain.errors import ApprovalExpiredError, NotAuthorizedError
 from governance.domain.events import (
     ApprovalExpired,
@@ -34,7 +41,6 @@ from governance.domain.execution import execute
 from governance.domain.lifecycle import Status, check_command, check_transition
 from governance.domain.request import MutationRequest
 
-ADMINISTRATORS = frozenset({"administrator", "system"})
 _TARGETS: dict[type[RequestEvent], Status] = {
     Approved: Status.APPROVED,
     PendingApproval: Status.PENDING,
@@ -58,14 +64,31 @@ def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequen
     match command:
         case Approve() | Reject() | Withdraw():
             return approvals.decide(command, request, now)
-        case Comment():
-            return [Commented(text=command.text)]
+        case Delegate() | Reassign() | BreakGlass() | Review() | Comment():
+            return _decide_aside(command, request, now)
         case Cancel() | Supersede():
             return [_ended_by_owner(request, command)]
         case Expire():
             return _expire(request, now)
         case Execute():
             return execute(command, request, now)
+    assert_never(command)
+
+
+def _decide_aside(
+    command: Delegate | Reassign | BreakGlass | Review | Comment, request: MutationRequest, now: datetime
+) -> Sequence[RequestEvent]:
+    match command:
+        case Delegate():
+            return delegate(command, request, now)
+        case Reassign():
+            return reassign(command, request, now)
+        case BreakGlass():
+            return break_glass(command, request, now)
+        case Review():
+            return review(command, request)
+        case Comment():
+            return [Commented(text=command.text)]
     assert_never(command)
 
 

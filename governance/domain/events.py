@@ -1,71 +1,40 @@
 """Facts: what happened to a mutation request, to a governed state, and to an idempotency key.
 
-An event's class name is its stored topic. Its `schema_version` grows when its shape changes, and upcasts bring old
-shapes up. Who did it and when stand in the envelope (`Recorded`), not in the event. Limits on what is taken in are the
-commands' business: an event that was stored once has to load for ever.
+A class name is the stored topic; `schema_version` grows when the shape changes. Who did it and when stand in the
+envelope (`Recorded`). Limits are the commands' business: an event that was stored once has to load for ever.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field, JsonValue
 
 from governance.domain.actors import Actor
+from governance.domain.approval_events import (
+    ApprovalDelegated,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalReassigned,
+    ApprovalRejected,
+    ApprovalWithdrawn,
+    GlassBroken,
+    PendingApproval,
+    QuorumReached,
+    Reviewed,
+)
 from governance.domain.changes import Change
 from governance.domain.effects import RecordedEffect
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
-from governance.domain.requirements import Approver, Requirement
-from governance.domain.values import Id, Moment, Text, Value
-
-Stale = Literal["reject", "renew", "revalidate"]
-ResolutionOutcome = Literal["matched", "revalidated", "rejected_as_stale", "renewal_required"]
-CompensationKind = Literal["restore", "corrective"]
-
-
-class Fact(Value):
-    """An event; `category` sorts it for people who look for decisions."""
-
-    schema_version: ClassVar[int] = 1
-    category: ClassVar[str] = "life cycle"
-
-
-class Verdict(Value):
-    """What one policy answered, and how long it took in milliseconds."""
-
-    policy: str
-    decision: Literal["allow", "deny", "require", "amend"]
-    reason: str | None = None
-    code: str | None = None
-    severity: Literal["info", "warning", "error", "critical"] = "info"
-    requirements: tuple[Requirement, ...] = ()
-    amendment: StoredMutation | None = None
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    took_ms: float = 0.0
-
-
-class CompensationLink(Value):
-    """Which executed request this one puts right, how, and at whose call."""
-
-    request_id: str
-    kind: CompensationKind
-    trigger: Literal["operator", "automatic"] = "operator"
-
-
-class RejectionReason(Value):
-    """Why somebody said no, for people and for programs."""
-
-    code: Id = "rejected"
-    category: Id | None = None
-    message: Text = ""
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class Drift(Value):
-    """One change of the state between evaluation and execution: which version, which request, which paths."""
-
-    version: int
-    request_id: str
-    paths: tuple[str, ...]
+from governance.domain.requirements import Requirement
+from governance.domain.terms import (
+    CompensationKind,
+    CompensationLink,
+    Drift,
+    ResolutionOutcome,
+    Stale,
+    Verdict,
+)
+from governance.domain.values import Moment
 
 
 class Created(Fact):
@@ -110,63 +79,6 @@ class Amended(Fact):
     reason: str | None = None
 
 
-class PendingApproval(Fact):
-    """An approval requirement was opened; `digest` is that of everything an approver says yes to."""
-
-    category: ClassVar[str] = "approval"
-    requirement_id: str
-    round: int
-    requirement: Requirement
-    expires_at: Moment | None
-    digest: str
-
-
-class ApprovalGranted(Fact):
-    """One person said yes to exactly this content; `matched` says by which entitlement."""
-
-    category: ClassVar[str] = "approval"
-    requirement_id: str
-    approver: str
-    matched: Approver
-    digest: str
-    comment: str | None = None
-
-
-class ApprovalRejected(Fact):
-    """One person said no."""
-
-    category: ClassVar[str] = "approval"
-    requirement_id: str
-    approver: str
-    matched: Approver
-    digest: str
-    rejection: RejectionReason
-
-
-class ApprovalWithdrawn(Fact):
-    """One person took their decision back."""
-
-    category: ClassVar[str] = "approval"
-    requirement_id: str
-    approver: str
-    reason: str | None = None
-
-
-class ApprovalExpired(Fact):
-    """The deadline of a requirement passed before it was met."""
-
-    category: ClassVar[str] = "approval"
-    requirement_id: str
-
-
-class QuorumReached(Fact):
-    """Enough distinct people said yes."""
-
-    category: ClassVar[str] = "approval"
-    requirement_id: str
-    approvers: tuple[str, ...]
-
-
 class Commented(Fact):
     """Somebody said something."""
 
@@ -193,10 +105,15 @@ class VersionResolved(Fact):
     drift: tuple[Drift, ...] = ()
 
 
-class Executed(Fact):
-    """The mutation ran: the state has a new version, recorded in the state's own stream in the same transaction."""
+class ExecutionFact(Fact):
+    """An event about running the mutation."""
 
     category: ClassVar[str] = "execution"
+
+
+class Executed(ExecutionFact):
+    """The mutation ran: the state has a new version, recorded in the state's own stream in the same transaction."""
+
     state_id: str
     version: int
     digest: str
@@ -205,10 +122,9 @@ class Executed(Fact):
     attempt: int
 
 
-class ExecutionFailed(Fact):
+class ExecutionFailed(ExecutionFact):
     """Applying the mutation raised an error, and the state is as it was; `final` when no attempt is left."""
 
-    category: ClassVar[str] = "execution"
     attempt: int
     error: str
     final: bool
@@ -239,20 +155,23 @@ class Superseded(Fact):
     by: str
 
 
-class Compensated(Fact):
-    """Another request put right what this one did."""
+class CompensationFact(Fact):
+    """An event about putting this request right by another."""
 
     category: ClassVar[str] = "compensation"
     by: str
+
+
+class Compensated(CompensationFact):
+    """Another request put right what this one did."""
+
     kind: CompensationKind
     version: int
 
 
-class CompensationFailed(Fact):
+class CompensationFailed(CompensationFact):
     """A request that should have put this one right could not run."""
 
-    category: ClassVar[str] = "compensation"
-    by: str
     reason: str
 
 
@@ -283,8 +202,12 @@ RequestEvent = (
     | ApprovalGranted
     | ApprovalRejected
     | ApprovalWithdrawn
+    | ApprovalDelegated
+    | ApprovalReassigned
     | ApprovalExpired
     | QuorumReached
+    | GlassBroken
+    | Reviewed
     | Commented
     | Approved
     | VersionResolved

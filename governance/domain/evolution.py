@@ -6,8 +6,10 @@ from typing import Any, assert_never
 
 from governance.domain.events import (
     Amended,
+    ApprovalDelegated,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalReassigned,
     ApprovalRejected,
     ApprovalWithdrawn,
     Approved,
@@ -19,19 +21,21 @@ from governance.domain.events import (
     Executed,
     ExecutionFailed,
     Expired,
+    GlassBroken,
     KeyClaimed,
     PendingApproval,
     PoliciesEvaluated,
     QuorumReached,
     Rejected,
     RequestEvent,
+    Reviewed,
     StateChanged,
     Superseded,
     VersionResolved,
 )
 from governance.domain.lifecycle import Status
 from governance.domain.recorded import Recorded
-from governance.domain.request import Decision, Links, MutationRequest, OpenedRequirement, Vote
+from governance.domain.request import Decision, Delegation, GlassBreak, Links, MutationRequest, OpenedRequirement, Vote
 
 Changes = dict[str, Any]
 
@@ -90,7 +94,14 @@ def _created(event: Created, recorded: Recorded) -> MutationRequest:
 
 
 ApprovalEvent = (
-    PendingApproval | ApprovalGranted | ApprovalRejected | ApprovalWithdrawn | ApprovalExpired | QuorumReached
+    PendingApproval
+    | ApprovalGranted
+    | ApprovalRejected
+    | ApprovalWithdrawn
+    | ApprovalDelegated
+    | ApprovalReassigned
+    | ApprovalExpired
+    | QuorumReached
 )
 EndEvent = Rejected | Canceled | Expired | Superseded | Compensated
 
@@ -103,12 +114,10 @@ def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) 
             return _judged(event)
         case Approved():
             return {"status": Status.APPROVED}
-        case VersionResolved():
-            return _resolved(request, event)
-        case Executed():
-            return _executed(event)
-        case ExecutionFailed():
-            return _failed(event)
+        case GlassBroken() | Reviewed():
+            return _glass(request, event, recorded)
+        case VersionResolved() | Executed() | ExecutionFailed():
+            return _met_the_state(request, event)
         case Rejected() | Canceled() | Expired() | Superseded() | Compensated():
             return _ended(request, event)
         case _:
@@ -123,6 +132,10 @@ def _approval(request: MutationRequest, event: ApprovalEvent, recorded: Recorded
             return _voted(request, event, recorded)
         case ApprovalWithdrawn():
             return _withdrawn(request, event)
+        case ApprovalDelegated():
+            return _delegated(request, event)
+        case ApprovalReassigned():
+            return _with_requirement(request, event.requirement_id, status="void")
         case ApprovalExpired():
             return _with_requirement(request, event.requirement_id, status="expired")
         case QuorumReached():
@@ -180,6 +193,7 @@ def _voted(request: MutationRequest, event: ApprovalGranted | ApprovalRejected, 
         cast_by=recorded.by.id,
         decision="granted" if granted else "rejected",
         matched=event.matched,
+        delegated_by=event.delegated_by,
         digest=event.digest,
         at=recorded.at,
         comment=event.comment if isinstance(event, ApprovalGranted) else None,
@@ -188,9 +202,44 @@ def _voted(request: MutationRequest, event: ApprovalGranted | ApprovalRejected, 
     return _with_requirement(request, event.requirement_id, votes=(*_votes(request, event.requirement_id), vote))
 
 
+def _delegated(request: MutationRequest, event: ApprovalDelegated) -> Changes:
+    delegation = Delegation(
+        delegator=event.delegator, delegate=event.delegate, matched=event.matched, until=event.until
+    )
+    known = next((each.delegations for each in request.requirements if each.id == event.requirement_id), ())
+    return _with_requirement(request, event.requirement_id, delegations=(*known, delegation))
+
+
+def _glass(request: MutationRequest, event: GlassBroken | Reviewed, recorded: Recorded) -> Changes:
+    if isinstance(event, GlassBroken):
+        broken = GlassBreak(
+            by=recorded.by,
+            at=recorded.at,
+            reason=event.reason,
+            round=request.round,
+            review_until=event.review_until,
+        )
+        return {"glass_break": broken}
+    if request.glass_break is None:
+        return {}
+    update = {"reviewed_by": event.reviewer, "justified": event.justified}
+    return {"glass_break": request.glass_break.model_copy(update=update)}
+
+
 def _withdrawn(request: MutationRequest, event: ApprovalWithdrawn) -> Changes:
     left = tuple(vote for vote in _votes(request, event.requirement_id) if vote.approver != event.approver)
     return _with_requirement(request, event.requirement_id, votes=left, status="open")
+
+
+def _met_the_state(request: MutationRequest, event: VersionResolved | Executed | ExecutionFailed) -> Changes:
+    match event:
+        case VersionResolved():
+            return _resolved(request, event)
+        case Executed():
+            return _executed(event)
+        case ExecutionFailed():
+            return _failed(event)
+    assert_never(event)
 
 
 def _resolved(request: MutationRequest, event: VersionResolved) -> Changes:

@@ -49,6 +49,9 @@ def check_approved_content(request: MutationRequest) -> None:
         return
     content = content_digest(request)
     for opened in request.current_requirements:
+        if opened.status != "satisfied" and not request.behind_glass:
+            msg = f"requirement {opened.id} of request {request.id} is {opened.status}, and nobody broke the glass"
+            raise DigestMismatchError(msg, request=request.id, requirement=opened.id)
         expected = requirement_digest(content, opened.asked)
         digests = {opened.digest, *(vote.digest for vote in opened.votes if vote.decision == "granted")}
         if digests != {expected}:
@@ -80,10 +83,18 @@ def _version_resolved(resolution: Resolution) -> VersionResolved:
 
 
 def _renewal(request: MutationRequest, evaluation: Evaluation, now: datetime) -> Sequence[RequestEvent]:
+    late = [each.id for each in request.current_requirements if _over(each.asked.deadline(now), now)]
+    if late:
+        reason = f"it has to be approved again, but the deadline of requirement {', '.join(late)} has passed"
+        return [Rejected(code="approval-expired", reason=clean(reason))]
     verdicts = request.verdicts if evaluation.verdicts is None else evaluation.verdicts
     opening = evaluated(evaluation, request.round + 1, verdicts)
     renewed = entering(request, evaluation, request.round + 1)
     return [*opening, *open_round(renewed, _demanded_again(request, evaluation), now)]
+
+
+def _over(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and deadline <= now
 
 
 def _demanded_again(request: MutationRequest, evaluation: Evaluation) -> Sequence[Requirement]:

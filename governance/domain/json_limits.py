@@ -48,7 +48,8 @@ def input_error(error: ValidationError, prefix: str = "") -> InputError:
 def dump(model: BaseModel, *, field: str) -> dict[str, Any]:
     """Return a model as JSON values; InputError when it holds something that JSON cannot hold."""
     try:
-        dumped: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
+        # Without warnings of wrong types: whoever dumps reads the result back, which refuses them.
+        dumped: dict[str, Any] = model.model_dump(mode="json", by_alias=True, warnings=False)
     except (ValueError, RecursionError) as error:
         msg = f"{field}: cannot be written as JSON: {error}"
         raise InputError(msg, field=field) from None

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import deepcopy
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,11 +12,11 @@ from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
 from governance.domain.digest import digest
 from governance.domain.errors import ConfigurationError
-from governance.domain.events import CompensationLink
 from governance.domain.intent import Intent
 from governance.domain.json_limits import input_error
 from governance.domain.mutations import Mutation
 from governance.domain.requirements import Requirement
+from governance.domain.terms import CompensationLink
 from governance.domain.values import Id
 
 Severity = Literal["info", "warning", "error", "critical"]
@@ -54,6 +55,11 @@ class Context(BaseModel):
     change_set: ChangeSet
     metadata: dict[str, JsonValue]
     compensates: CompensationLink | None = None
+
+    def own_copy(self) -> "Context":
+        """Return a context of which nothing that can be changed in place is shared with anybody."""
+        intent = self.intent.model_copy(update={"metadata": deepcopy(self.intent.metadata)})
+        return self.model_copy(update={"metadata": deepcopy(self.metadata), "intent": intent})
 
 
 def allow(reason: str | None = None, *, metadata: dict[str, Any] | None = None) -> Answer:
@@ -129,7 +135,7 @@ class Policy:
         state = read()
         for mutation in candidates:
             if self._applies(mutation, type(state)):
-                answer = self.rule(mutation, state, context)
+                answer = self.rule(mutation, state, context.own_copy())
                 return _answer(await answer if inspect.isawaitable(answer) else answer)
         return None
 
@@ -140,6 +146,11 @@ class Policy:
 def _answer(answer: object) -> Answer:
     if not isinstance(answer, Answer):
         msg = f"it answered {type(answer).__name__}, not allow, deny, require or amend"
+        raise TypeError(msg)
+    if (answer.decision == "require" and not answer.requirements) or (
+        answer.decision == "amend" and answer.mutation is None
+    ):
+        msg = f"it answered {answer.decision}, but not what"
         raise TypeError(msg)
     return answer
 

@@ -11,11 +11,11 @@ from governance.domain.changes import ChangeSet
 from governance.domain.digest import digest
 from governance.domain.effects import RecordedEffect
 from governance.domain.errors import PolicyDeniedError, StaleError, ValidationFailedError
-from governance.domain.events import CompensationLink, RejectionReason, Stale, Verdict
 from governance.domain.intent import Intent
 from governance.domain.lifecycle import Status
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Approver, Requirement
+from governance.domain.terms import CompensationLink, RejectionReason, Stale, Verdict
 from governance.domain.values import Value
 
 
@@ -29,10 +29,32 @@ class Vote(Value):
     cast_by: str
     decision: Literal["granted", "rejected"]
     matched: Approver
+    delegated_by: str | None = None
     digest: str
     at: datetime
     comment: str | None = None
     rejection: RejectionReason | None = None
+
+
+class Delegation(Value):
+    """Who may decide in whose place, and until when."""
+
+    delegator: str
+    delegate: str
+    matched: Approver
+    until: datetime
+
+
+class GlassBreak(Value):
+    """Who let the request run without its approvals, why, and what came of the review."""
+
+    by: Actor
+    at: datetime
+    reason: str
+    round: int
+    review_until: datetime
+    reviewed_by: str | None = None
+    justified: bool | None = None
 
 
 class OpenedRequirement(Value):
@@ -46,6 +68,7 @@ class OpenedRequirement(Value):
     expires_at: datetime | None
     status: Literal["open", "satisfied", "rejected", "expired", "void"] = "open"
     votes: tuple[Vote, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
 
     @property
     def granted_by(self) -> tuple[str, ...]:
@@ -57,9 +80,9 @@ class OpenedRequirement(Value):
         """Return how many more people have to say yes."""
         return max(0, self.asked.quorum - len(self.granted_by))
 
-    def vote_of(self, approver: str) -> Vote | None:
-        """Return what this person decided, None when they have not."""
-        return next((vote for vote in self.votes if vote.approver == approver), None)
+    def vote_of(self, person: str) -> Vote | None:
+        """Return what this person decided, or had decided in their place; None when neither."""
+        return next((vote for vote in self.votes if person in {vote.approver, vote.delegated_by}), None)
 
     def vote_behind_which(self, people: frozenset[str]) -> Vote | None:
         """Return the decision behind which one of these people stands already, as approver or by acting for one."""
@@ -119,6 +142,7 @@ class MutationRequest(Value):
     end_code: str | None = None
     compensation: CompensationLink | None = None
     links: Links = Links()
+    glass_break: GlassBreak | None = None
     decisions: tuple[Decision, ...] = ()
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     idempotency_key: str | None = None
@@ -134,8 +158,13 @@ class MutationRequest(Value):
 
     @property
     def current_requirements(self) -> tuple[OpenedRequirement, ...]:
-        """Return the requirements of the current round."""
-        return tuple(each for each in self.requirements if each.round == self.round)
+        """Return the requirements of the current round that were not reassigned."""
+        return tuple(each for each in self.requirements if each.round == self.round and each.status != "void")
+
+    @property
+    def behind_glass(self) -> bool:
+        """Return whether this round runs without its approvals, because somebody broke the glass."""
+        return self.glass_break is not None and self.glass_break.round == self.round
 
     @property
     def open_requirements(self) -> tuple[OpenedRequirement, ...]:

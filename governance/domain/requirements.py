@@ -41,14 +41,20 @@ class ApprovalRequirement(Value):
     expires_after: timedelta | None = None
     expires_at: Moment | None = None
     veto: bool = True
+    vetoes: int = 1
+    different_from: tuple[int, ...] = ()
+    chains: bool = False
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
         if not self.approvers:
             msg = "an approval needs at least one approver: role=, group=, actor= or any_of="
             raise ValueError(msg)
-        if self.quorum < 1 or self.step < 1:
-            msg = "quorum and step start at 1"
+        if self.quorum < 1 or self.step < 1 or self.vetoes < 1:
+            msg = "quorum, step and the number of vetoes start at 1"
+            raise ValueError(msg)
+        if any(step >= self.step for step in self.different_from):
+            msg = f"different_from_step names earlier steps; this is step {self.step}"
             raise ValueError(msg)
         named = self.named
         if named is not None and self.quorum > len(named):
@@ -66,15 +72,11 @@ class ApprovalRequirement(Value):
             return None
         return frozenset(approver.id for approver in self.approvers)
 
-    def demands(self) -> tuple[object, ...]:
+    def demands(self) -> str:
         """Return what is asked of whom, without name and deadline: what makes two requirements the same demand."""
-        return (
-            self.kind,
-            frozenset((each.kind, each.id) for each in self.approvers),
-            self.quorum,
-            self.step,
-            self.veto,
-        )
+        approvers = sorted(f"{each.kind} {each.id}" for each in self.approvers)
+        rest = self.model_dump_json(exclude={"name", "approvers", "expires_after", "expires_at"})
+        return f"{approvers} {rest}"
 
     def deadline(self, opened_at: datetime) -> datetime | None:
         """Return when the requirement ends if it was opened at that time, None for never."""
@@ -105,14 +107,18 @@ def approval(
     step: int = 1,
     expires_after: timedelta | None = None,
     expires_at: datetime | None = None,
-    veto: bool = True,
+    veto: bool | int = True,
+    different_from_step: int | Iterable[int] = (),
+    chains: bool = False,
     name: str | None = None,
 ) -> ApprovalRequirement:
     """Return the requirement that `quorum` distinct people out of all those named approve.
 
     `role`, `group` and `actor` take one id or several; `any_of` mixes actor ids with `role(...)` and `group(...)`.
     Lower steps come first. The deadline is an aware time, or a duration from the moment when the requirement opens.
-    With `veto` one rejection ends the request; without, only when the quorum cannot be met any more. Raises
+    With `veto` one rejection ends the request (with `veto=2`, two do); without, only when the quorum cannot be met any
+    more. Who approved in a step of `different_from_step` may not approve here. A delegate may delegate on only with
+    `chains`. Raises
     ConfigurationError for what nobody can fill: no approvers, a quorum below 1 or above the number of named people.
     """
     try:
@@ -129,11 +135,18 @@ def approval(
             step=step,
             expires_after=expires_after,
             expires_at=expires_at,
-            veto=veto,
+            veto=bool(veto),
+            vetoes=max(1, int(veto)),
+            different_from=_steps(different_from_step),
+            chains=chains,
         )
     except ValidationError as error:
         refused = input_error(error, "approval")
         raise ConfigurationError(refused.message, requirement=name, **refused.ids) from None
+
+
+def _steps(steps: int | Iterable[int]) -> tuple[int, ...]:
+    return (steps,) if isinstance(steps, int) else tuple(sorted(set(steps)))
 
 
 def _each(who: Who) -> Iterable[str]:

@@ -2,9 +2,9 @@
 
 from governance.domain.changes import ChangeSet, same, touches
 from governance.domain.commands import Evaluation, Execute
-from governance.domain.events import Drift, ResolutionOutcome, Stale, Verdict
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
+from governance.domain.terms import Drift, ResolutionOutcome, Stale, Verdict
 from governance.domain.values import Value
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from governance.domain.approvals import check_fillable
 from governance.domain.commands import Evaluation
-from governance.domain.events import Approved, PendingApproval, PoliciesEvaluated, RequestEvent, Verdict
+from governance.domain.entitlement import check_fillable
+from governance.domain.events import Approved, PendingApproval, PoliciesEvaluated, RequestEvent
 from governance.domain.request import MutationRequest, content_digest, requirement_digest
 from governance.domain.requirements import Requirement
+from governance.domain.terms import Verdict
 
 
 def evaluated(evaluation: Evaluation, round_number: int, verdicts: tuple[Verdict, ...]) -> list[RequestEvent]:

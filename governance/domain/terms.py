@@ -1,0 +1,59 @@
+"""Terms: what events and commands have in common."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from governance.domain.mutations import StoredMutation
+from governance.domain.requirements import Requirement
+from governance.domain.values import Id, Text, Value
+
+Stale = Literal["reject", "renew", "revalidate"]
+ResolutionOutcome = Literal["matched", "revalidated", "rejected_as_stale", "renewal_required"]
+CompensationKind = Literal["restore", "corrective"]
+
+
+class Verdict(Value):
+    """What one policy answered, and how long it took in milliseconds."""
+
+    policy: str
+    decision: Literal["allow", "deny", "require", "amend"]
+    reason: str | None = None
+    code: str | None = None
+    severity: Literal["info", "warning", "error", "critical"] = "info"
+    requirements: tuple[Requirement, ...] = ()
+    amendment: StoredMutation | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    took_ms: float = 0.0
+
+
+class CompensationLink(Value):
+    """Which executed request this one puts right, how, and at whose call."""
+
+    request_id: str
+    kind: CompensationKind
+    trigger: Literal["operator", "automatic"] = "operator"
+
+
+class RejectionReason(Value):
+    """Why somebody said no, for people and for programs."""
+
+    code: Id = "rejected"
+    category: Id | None = None
+    message: Text = ""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Drift(Value):
+    """One change of the state between evaluation and execution: which version, which request, which paths."""
+
+    version: int
+    request_id: str
+    paths: tuple[str, ...]
+
+
+class Fact(Value):
+    """An event; `category` sorts it for people who look for decisions."""
+
+    schema_version: ClassVar[int] = 1
+    category: ClassVar[str] = "life cycle"
