@@ -30,6 +30,7 @@ from governance.domain.terms import (
     CompensationKind,
     CompensationLink,
     Drift,
+    Fact,
     ResolutionOutcome,
     Stale,
     Verdict,
