@@ -9,7 +9,7 @@ from governance.domain.actors import Actor
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.changes import changed_paths, diff
 from governance.domain.commands import Evaluation, Execute
-from governance.domain.decider import decide, due
+from governance.domain.decider import decide
 from governance.domain.errors import ConfigurationError, DigestMismatchError, NotFoundError
 from governance.domain.events import (
     Compensated,
@@ -22,6 +22,7 @@ from governance.domain.events import (
     VersionResolved,
 )
 from governance.domain.execution import state_changed
+from governance.domain.expiry import due
 from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.resolution import is_stale

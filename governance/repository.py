@@ -9,7 +9,7 @@ from governance.domain.errors import NotFoundError
 from governance.domain.events import StateChanged
 from governance.domain.evolution import replay
 from governance.domain.recorded import Recorded
-from governance.domain.request import MutationRequest
+from governance.domain.request import MutationRequest, detached
 from governance.domain.state import StateVersion
 from governance.event_store.log import EventLog
 from governance.streams import request_stream, state_stream, stream_id
@@ -63,8 +63,9 @@ class Repository:
             msg = f"there is no request {request_id}"
             raise NotFoundError(msg, request=request_id)
         if news:
-            self._requests.keep(request_id, request)
-        return request
+            self.keep(request)
+            return request
+        return detached(request)
 
     def state(self, state_id: str, *, fresh: bool = True) -> StateVersion | None:
         """Return the latest version of a state, None for one that does not exist yet."""
@@ -86,8 +87,8 @@ class Repository:
                 self._states.keep(state.id, state)
 
     def keep(self, request: MutationRequest) -> None:
-        """Take over a request that this process has just written."""
-        self._requests.keep(request.id, request)
+        """Take over a request; what its caller does to the values in it afterwards changes nothing here."""
+        self._requests.keep(request.id, detached(request))
 
 
 def state_version(recorded: Recorded) -> StateVersion:

@@ -11,11 +11,12 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine, Table, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool
 
 from governance.domain.errors import ConfigurationError, StoreUnavailableError
 from governance.event_store.connect import split_schema, sqlite_path
+from projections.errors import RowsRefusedError
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another writer of an SQLite file."""
@@ -29,6 +30,17 @@ _KEEPALIVE: Final = {
     "tcp_user_timeout": 6000,
     "connect_timeout": CONNECT_SECONDS,
 }
+_REFUSALS: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    OverflowError,
+    UnicodeError,
+)
 Row = tuple[Any, ...]
 
 
@@ -68,6 +80,11 @@ class Database:
             except BaseException:
                 _roll_back(connection)
                 raise
+
+    def lasting(self) -> Connection:
+        """Return a connection that the caller keeps, for a lock that ends with it."""
+        with translated():
+            return self._engine.connect()
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Add rows in bulk; their values are in stored form, in the order of the table's columns."""
@@ -166,10 +183,13 @@ def _roll_back(connection: Connection) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the database's errors into StoreUnavailableError: nothing was stored, and trying again may help."""
+    """Turn the database's errors into RowsRefusedError, or StoreUnavailableError where trying again may help."""
     try:
         yield
-    except (DBAPIError, psycopg.OperationalError, sqlite3.OperationalError) as error:
+    except (DataError, IntegrityError, *_REFUSALS) as error:
+        msg = f"the database refused the rows: {getattr(error, 'orig', None) or error}"
+        raise RowsRefusedError(msg) from error
+    except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", None) or error)
         msg = f"the database of the views could not do it: {reason}"
         raise StoreUnavailableError(msg) from error

@@ -55,3 +55,9 @@ class WaitTimeoutError(ProjectionError):
     """The views did not reach the position in time."""
 
     rule = "wait-timeout"
+
+
+class RowsRefusedError(ProjectionError):
+    """The database does not take the rows of a batch: a value in them is not one that it can keep."""
+
+    rule = "rows-refused"

@@ -27,7 +27,6 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Written = Literal["replaced", "appended", "added"]
-MAX_LABEL_CHARS: Final = 250
 
 
 class Moment(TypeDecorator[datetime]):
@@ -64,6 +63,25 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Return the value."""
         return None if value is None else json.loads(value)
+
+
+class Ranked(TypeDecorator[str]):
+    """A name out of an ordered list, kept as its place there, so that ranges and sorting follow the order."""
+
+    impl = Integer
+    cache_ok = True
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.names = names
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:
+        """Return the place of the name."""
+        return None if value is None else self.names.index(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> str | None:
+        """Return the name."""
+        return None if value is None else self.names[value]
 
 
 KEY = String().with_variant(String(collation="C"), "postgresql")

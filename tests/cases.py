@@ -10,21 +10,13 @@ from governance import Actor, Intent, Mutation
 from governance.domain.changes import diff
 from governance.domain.commands import Evaluation, Submit
 from governance.domain.digest import digest
-from governance.domain.events import (
-    ApprovalGranted,
-    ApprovalRejected,
-    Executed,
-    PendingApproval,
-    RejectionReason,
-    RequestEvent,
-    Stale,
-    Verdict,
-)
+from governance.domain.events import ApprovalGranted, ApprovalRejected, Executed, PendingApproval, RequestEvent
 from governance.domain.evolution import evolve
 from governance.domain.mutations import StoredMutation
 from governance.domain.recorded import Recorded
 from governance.domain.requirements import Requirement
 from governance.domain.submission import created, judge
+from governance.domain.terms import RejectionReason, Stale, Verdict
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

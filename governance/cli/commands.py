@@ -56,7 +56,7 @@ def print_view(view: "RenderableType", *, stderr: bool = False) -> None:
     """Print something for people, without trailing blanks."""
     target = console(stderr=stderr)
     with target.capture() as captured:
-        target.print(view)
+        target.print(view, crop=False)
     lines = (line.rstrip() for line in captured.get().strip("\n").split("\n"))
     target.file.write("\n".join(lines) + "\n")
     target.file.flush()

@@ -37,6 +37,7 @@ class StillPendingError(GovernanceError):
     """The request was to be executed, and waits for somebody."""
 
     rule = "still-pending"
+    next: str | None = None
 
 
 # The first that fits counts: an execution that happened before is a rule, not a race that one could win next time.

@@ -32,6 +32,14 @@ def moment(given: object, *, field: str) -> datetime | None:
     return read
 
 
+def required_moment(given: str, *, field: str) -> datetime:
+    """Return the aware time that an ISO 8601 text names; InputError for others."""
+    read = moment(given, field=field)
+    if read is None:
+        _refuse(field, f"give a time such as {_example()}")
+    return read
+
+
 def decoded(raw: bytes, field: str) -> str:
     """Return the bytes as text; InputError for what is not UTF-8, is empty or too long."""
     if len(raw) > MAX_INPUT_BYTES:

@@ -65,7 +65,9 @@ def _app(found: Any, spec: str) -> "App":
 
     if isinstance(found, App):
         return found
+    parts: Mapping[str, Any]
     parts = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in _PARTS}
+    mutations: Any
     mutations, policies, settings = (parts.get(name) for name in _PARTS)
     if not _several(mutations) or not (policies is None or _several(policies)):
         what = "a module without 'mutations'" if isinstance(found, ModuleType) else f"a {type(found).__name__}"

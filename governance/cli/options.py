@@ -34,13 +34,15 @@ Json = Annotated[
 ]
 DEFAULT_URL = "sqlite:///governance.db"
 
-Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of a request, or its last 4 or more characters.")]
+Request = Annotated[
+    str, typer.Argument(metavar="REQUEST", help="The id of a request, or its last 4 or more characters.")
+]
 Actor = Annotated[str | None, typer.Option("--as", metavar="ACTOR", envvar="GOVERNANCE_ACTOR", help=ACTOR_HELP)]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.")]
 Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Something to say with it.")]
 Requirement = Annotated[
     str | None,
-    typer.Option("--requirement", metavar="ID", help="Only this requirement, by id or name. [default: all you may]"),
+    typer.Option("--requirement", metavar="ID", help="Only this requirement, by id or name. (default: all you may)"),
 ]
 ExpectedVersion = Annotated[
     int | None,

@@ -66,6 +66,11 @@ def changes(change_set: Sequence[Change]) -> RenderableType:
     return grid(map(_change, change_set), titles=("", "what", "before", "after"))
 
 
+def change_lines(change_set: Sequence[Change]) -> RenderableType:
+    """Return what changes, without titles, for where there is little room."""
+    return grid(map(_change, change_set))
+
+
 def _change(change: Change) -> tuple[Text, ...]:
     sign, style = _SIGNS[change.kind]
     before = "" if change.kind == "added" else compact(change.old)
@@ -81,7 +86,8 @@ def value(content: Any) -> Text:
 
 def difference(before: Any, after: Any) -> Text:
     """Return two JSON values as one, with the lines that went and came marked."""
-    lines = [line for line in ndiff(pretty(before), pretty(after)) if not line.startswith("? ")]
+    was, becomes = ([line.rstrip(",") for line in pretty(content)] for content in (before, after))
+    lines = [line for line in ndiff(was, becomes) if not line.startswith("? ")]
     return Text("\n").join(Text(line, style=_LINES.get(line[:2], "")) for line in lines)
 
 
@@ -167,7 +173,10 @@ def outcome(result: Outcome) -> RenderableType:
     if resolution is not None:
         parts.append(Text(f"{resolution.outcome}: {visible(resolution.reason)}"))
     if result.executed:
-        parts += [Text(f"version {result.resulting_version} of {visible(request.state_id)}"), changes(result.change_set)]
+        parts += [
+            Text(f"version {result.resulting_version} of {visible(request.state_id)}"),
+            changes(result.change_set),
+        ]
     elif request.ended_because:
         parts.append(Text(visible(request.ended_because)))
     return Group(*parts)

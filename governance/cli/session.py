@@ -85,7 +85,7 @@ class Session:
     def file(self) -> Path | None:
         """Return the file of an SQLite store, None for other stores."""
         path = self.url.removeprefix(f"{_SQLITE}/")
-        return Path(path) if path and path != self.url and path != ":memory:" else None
+        return Path(path) if path not in {"", ":memory:", self.url} else None
 
     @property
     def shown_url(self) -> str:
@@ -115,8 +115,9 @@ def request_id(governance: "Governance", given: str) -> str:
 
 
 def _ending_with(governance: "Governance", ending: str) -> set[str]:
-    recorder, after, found = governance.log.event_recorder, 0, set()
+    recorder, after, found = governance.log.event_recorder, 0, set[str]()
     while page := recorder.select_notifications(after, _PAGE, topics=("Created",), inclusive_of_start=False):
-        found |= {each.originator_id for each in page if each.originator_id.endswith(ending)}
+        streams = (str(each.originator_id) for each in page)
+        found |= {stream.partition("-")[2] for stream in streams if stream.endswith(ending)}
         after = page[-1].id
-    return {stream.partition("-")[2] for stream in map(str, found)}
+    return found

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from governance.cli.render import grid
+from governance.cli.render import grid, heading, indented
 from governance.cli.text import compact, short, visible
 from governance.domain import events
 from governance.domain.events import Event
 from governance.domain.recorded import Recorded
 
+WITH_DAY = "%Y-%m-%d %H:%M:%S"
 _STYLES = {
     "approval": "cyan",
     "execution": "green",
@@ -22,11 +23,24 @@ _STYLES = {
 }
 
 
-def timeline(recorded: Sequence[Recorded]) -> RenderableType:
+def only_day(recorded: Sequence[Recorded]) -> str | None:
+    """Return the day on which all of it happened, None when it took longer."""
+    days = {f"{each.at:%Y-%m-%d}" for each in recorded}
+    return days.pop() if len(days) == 1 else None
+
+
+def titled(title: str, recorded: Sequence[Recorded]) -> RenderableType:
+    """Return the timeline under a title, the day in the title if there is only one."""
+    day = only_day(recorded)
+    aside = f"{day}, UTC" if day else "UTC"
+    return Group(heading(title, aside), indented(timeline(recorded, moment="%H:%M:%S" if day else WITH_DAY)))
+
+
+def timeline(recorded: Sequence[Recorded], *, moment: str = WITH_DAY) -> RenderableType:
     """Return the events, oldest first: time in UTC, position in the one global order, who, and what happened."""
     return grid(
         (
-            Text(f"{each.at:%Y-%m-%d %H:%M:%S}", style="dim"),
+            Text(f"{each.at:{moment}}", style="dim"),
             Text(str(each.position), style="dim"),
             Text(visible(each.by.id), style="bold"),
             Text(sentence(each.event), style=_STYLES.get(each.event.category, "")),
@@ -76,6 +90,28 @@ def _needed(event: events.PendingApproval) -> str:
     return f"{event.requirement_id} needs {approvals} by {who}"
 
 
+def _granted(event: events.ApprovalGranted) -> str:
+    instead = f" in place of {visible(event.delegated_by)}" if event.delegated_by else ""
+    return f"approved {event.requirement_id} as {visible(event.matched)}{instead}{_quoted(event.comment)}"
+
+
+def _delegated(event: events.ApprovalDelegated) -> str:
+    until = f"{event.until:%Y-%m-%d %H:%M:%S}"
+    return f"lets {visible(event.delegate)} decide on {event.requirement_id} until {until}{_quoted(event.reason)}"
+
+
+def _reviewed(event: events.Reviewed) -> str:
+    found = "justified" if event.justified else "not justified"
+    return f"reviewed the broken glass, {found}{_quoted(event.comment)}"
+
+
+def _amended(event: events.Amended) -> str:
+    by = ", ".join(map(visible, event.policies))
+    return (
+        f"policy {by} made it {visible(event.mutation.type)} {compact(event.mutation.payload)}{_quoted(event.reason)}"
+    )
+
+
 def _resolved(event: events.VersionResolved) -> str:
     return f"{event.outcome}: {visible(event.reason)}"
 
@@ -84,7 +120,12 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Created: _created,
     events.PoliciesEvaluated: _evaluated,
     events.PendingApproval: _needed,
-    events.ApprovalGranted: lambda e: f"approved {e.requirement_id} as {visible(e.matched)}{_quoted(e.comment)}",
+    events.Amended: _amended,
+    events.ApprovalGranted: _granted,
+    events.ApprovalDelegated: _delegated,
+    events.ApprovalReassigned: lambda e: f"{e.requirement_id} is replaced by {e.replaced_by}{_quoted(e.reason)}",
+    events.GlassBroken: lambda e: f"broke the glass over {', '.join(e.requirements)}{_quoted(e.reason)}",
+    events.Reviewed: _reviewed,
     events.ApprovalRejected: lambda e: f"said no to {e.requirement_id}{_quoted(e.rejection.message)}",
     events.ApprovalWithdrawn: lambda e: f"took back the decision on {e.requirement_id}{_quoted(e.reason)}",
     events.ApprovalExpired: lambda e: f"the time to decide on {e.requirement_id} has passed",

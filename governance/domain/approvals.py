@@ -88,7 +88,9 @@ def _reject(command: Reject, request: MutationRequest, now: datetime) -> Sequenc
 
 def _withdraw(command: Withdraw, request: MutationRequest) -> Sequence[RequestEvent]:
     person = command.actor.person
-    among = (requirement_of(request, command.requirement),) if command.requirement else request.current_requirements
+    among = request.current_requirements
+    if command.requirement is not None:
+        among = (requirement_of(request, command.requirement),)
     votes = [(each.id, vote.approver) for each in among if (vote := each.vote_of(person))]
     if not votes:
         msg = f"{person} has no decision to withdraw on request {request.id}"

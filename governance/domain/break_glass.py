@@ -7,6 +7,7 @@ from governance.domain.actors import ADMINISTRATORS
 from governance.domain.commands import BreakGlass, Review
 from governance.domain.errors import AlreadyDecidedError, InvalidTransitionError, NotAuthorizedError, SelfApprovalError
 from governance.domain.events import Approved, GlassBroken, RequestEvent, Reviewed
+from governance.domain.expiry import check_in_time
 from governance.domain.request import MutationRequest
 
 
@@ -19,6 +20,7 @@ def break_glass(command: BreakGlass, request: MutationRequest, now: datetime) ->
     if command.permission not in command.actor.roles:
         msg = f"{command.actor.id} may not break the glass: that takes the role {command.permission}"
         raise NotAuthorizedError(msg, request=request.id, actor=command.actor.id)
+    check_in_time(request, now)
     return [
         GlassBroken(
             reason=command.reason,

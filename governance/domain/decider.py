@@ -23,9 +23,8 @@ from governance.domain.commands import (
     Withdraw,
 )
 from governance.domain.delegation import delegate, reassign
-from governance.domain.errors import ApprovalExpiredError, NotAuthorizedError
+from governance.domain.errors import NotAuthorizedError
 from governance.domain.events import (
-    ApprovalExpired,
     Approved,
     Canceled,
     Commented,
@@ -38,6 +37,7 @@ from governance.domain.events import (
     Superseded,
 )
 from governance.domain.execution import execute
+from governance.domain.expiry import expire
 from governance.domain.lifecycle import Status, check_command, check_transition
 from governance.domain.request import MutationRequest
 
@@ -69,7 +69,7 @@ def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequen
         case Cancel() | Supersede():
             return [_ended_by_owner(request, command)]
         case Expire():
-            return _expire(request, now)
+            return expire(request, now)
         case Execute():
             return execute(command, request, now)
     assert_never(command)
@@ -90,26 +90,6 @@ def _decide_aside(
         case Comment():
             return [Commented(text=command.text)]
     assert_never(command)
-
-
-def due(request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
-    """Return the events that time alone causes: the request's own deadline first, then those of its requirements."""
-    if request.expires_at is not None and request.expires_at <= now:
-        return [Expired(expires_at=request.expires_at)]
-    late = [each for each in request.open_requirements if each.expires_at is not None and each.expires_at <= now]
-    if not late:
-        return []
-    names = ", ".join(each.id for each in late)
-    expired = [ApprovalExpired(requirement_id=each.id) for each in late]
-    return [*expired, Rejected(code="approval-expired", reason=f"the deadline of requirement {names} passed")]
-
-
-def _expire(request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
-    events = due(request, now)
-    if not events:
-        msg = f"nothing of request {request.id} has expired at {now.isoformat()}"
-        raise ApprovalExpiredError(msg, request=request.id)
-    return events
 
 
 def _ended_by_owner(request: MutationRequest, command: Cancel | Supersede) -> Canceled | Superseded:

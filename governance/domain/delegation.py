@@ -16,6 +16,7 @@ from governance.domain.errors import (
     SelfApprovalError,
 )
 from governance.domain.events import ApprovalDelegated, ApprovalReassigned, PendingApproval, RequestEvent
+from governance.domain.expiry import check_in_time
 from governance.domain.request import MutationRequest, OpenedRequirement, content_digest, requirement_digest
 
 
@@ -33,7 +34,9 @@ def delegate(command: Delegate, request: MutationRequest, now: datetime) -> Sequ
     if command.to in command.actor.people:
         msg = "to: somebody else has to decide in one's place"
         raise InputError(msg, field="to")
-    chosen = (requirement_of(request, command.requirement),) if command.requirement else request.current_requirements
+    chosen = request.current_requirements
+    if command.requirement is not None:
+        chosen = (requirement_of(request, command.requirement),)
     refusals = {each.id: _refusal(request, each, command, now) for each in chosen}
     events = [_delegated(each, command, now) for each in chosen if refusals[each.id] is None]
     if not events:
@@ -49,6 +52,7 @@ def reassign(command: Reassign, request: MutationRequest, now: datetime) -> Sequ
     if command.actor.kind not in ADMINISTRATORS:
         msg = f"{command.actor.id} may not reassign requirements of request {request.id}: only an administrator may"
         raise NotAuthorizedError(msg, request=request.id, actor=command.actor.id)
+    check_in_time(request, now)
     old = requirement_of(request, command.requirement)
     asked = old.asked.model_copy(update={"approvers": command.approvers})
     if (asked.named is not None and asked.quorum > len(asked.named)) or not asked.approvers:

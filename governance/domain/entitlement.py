@@ -106,7 +106,7 @@ def _separate_duties(request: MutationRequest, opened: OpenedRequirement, actor:
 def _entitled(
     request: MutationRequest, opened: OpenedRequirement, actor: Actor, now: datetime
 ) -> GovernanceError | None:
-    if entitlement(actor, opened, now) or opened.vote_of(actor.person):
+    if entitlement(actor, opened, now) or opened.vote_behind_which(actor.people):
         return None
     wanted = ", ".join(str(each) for each in opened.asked.approvers)
     msg = f"{actor.id} may not decide on requirement {opened.id}: it asks for {wanted}"
@@ -114,7 +114,7 @@ def _entitled(
 
 
 def _first_decision(request: MutationRequest, opened: OpenedRequirement, actor: Actor) -> GovernanceError | None:
-    vote = opened.vote_of(actor.person)
+    vote = opened.vote_behind_which(actor.people)
     if vote is None:
         return None
     whose = f"{vote.approver} in place of {vote.delegated_by}" if vote.delegated_by else vote.approver
@@ -142,7 +142,7 @@ def _in_time(
 
 def _different_people(request: MutationRequest, opened: OpenedRequirement, actor: Actor) -> GovernanceError | None:
     for other in request.current_requirements:
-        if other.asked.step in opened.asked.different_from and other.vote_of(actor.person):
+        if other.asked.step in opened.asked.different_from and other.vote_behind_which(actor.people):
             msg = f"{actor.id} decided in step {other.asked.step}; requirement {opened.id} asks for somebody else"
             return SamePersonError(msg, request=request.id, actor=actor.id, requirement=opened.id)
     return None

@@ -167,6 +167,12 @@ class StoreUnavailableError(GovernanceError):
     rule = "store-unavailable"
 
 
+class DirectoryUnavailableError(GovernanceError):
+    """The directory did not say in time, or not sensibly, who holds a role or belongs to a group: nobody does, then."""
+
+    rule = "directory-unavailable"
+
+
 class OutcomeUnknownError(GovernanceError):
     """The connection was lost during commit and the outcome could not be found out within the time budget.
 

@@ -54,4 +54,5 @@ def _wider(declared: BlastRadius | None, given: BlastRadius | None) -> BlastRadi
     if given is None:
         return floor
     scope = max(floor.scope, given.scope, key=SCOPES.index)
-    return BlastRadius(scope=scope, count=given.count or floor.count, text=given.text or floor.text)
+    counts = [each.count for each in (floor, given) if each.count is not None]
+    return BlastRadius(scope=scope, count=max(counts, default=None), text=given.text or floor.text)

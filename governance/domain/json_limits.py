@@ -107,7 +107,7 @@ def _unique(field: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
         built: dict[str, Any] = {}
         for key, value in pairs:
             if key in built:
-                _refuse(f"{field}.{key}", "appears twice")
+                _refuse(f"{field}.{key}"[:200], "appears twice")
             built[key] = value
         return built
 

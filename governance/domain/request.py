@@ -1,6 +1,7 @@
 """The aggregate: one mutation request as its events have made it. `evolve` never refuses, for history is a fact."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import datetime
 from typing import Literal
 
@@ -85,8 +86,9 @@ class OpenedRequirement(Value):
         return next((vote for vote in self.votes if person in {vote.approver, vote.delegated_by}), None)
 
     def vote_behind_which(self, people: frozenset[str]) -> Vote | None:
-        """Return the decision behind which one of these people stands already, as approver or by acting for one."""
-        return next((vote for vote in self.votes if not people.isdisjoint((vote.approver, vote.cast_by))), None)
+        """Return the decision behind which one of these people stands: as approver, or by acting for one or the other way."""
+        behind = ((vote, {vote.approver, vote.cast_by, vote.delegated_by}) for vote in self.votes)
+        return next((vote for vote, those in behind if not people.isdisjoint(those)), None)
 
 
 class Decision(Value):
@@ -197,6 +199,15 @@ class MutationRequest(Value):
         error = refusals.get(self.end_code or "") if self.status is Status.REJECTED else None
         if error is not None:
             raise error(self.ended_because or "rejected", request=self.id, state=self.state_id)
+
+
+def detached(request: MutationRequest) -> MutationRequest:
+    """Return the request with copies of all that rules look at and a caller could change in place."""
+    intent = request.intent.model_copy(update={"metadata": deepcopy(request.intent.metadata)})
+    mutation = request.mutation.model_copy(update={"payload": deepcopy(request.mutation.payload)})
+    return request.model_copy(
+        update={"metadata": deepcopy(request.metadata), "intent": intent, "mutation": mutation},
+    )
 
 
 def content_digest(request: MutationRequest) -> str:

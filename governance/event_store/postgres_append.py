@@ -20,16 +20,18 @@ from governance.event_store.postgres_binary import (
     read_int8_array,
     text_array,
 )
-from governance.event_store.postgres_connections import Pauses, PostgresConnections, may_pass, unavailable
+from governance.event_store.postgres_connections import READ_ONLY, Pauses, PostgresConnections, may_pass, unavailable
 from governance.event_store.postgres_schema import fill
 from governance.event_store.postgres_session import Session, SessionLost, Statement, StatementRefused
-from governance.event_store.recorder import OutcomeUnknown, SchemaOutdated, VersionConflict
+from governance.event_store.recorder import OutcomeUnknown, SchemaOutdated, UnsafeStore, VersionConflict
 from governance.event_store.settings import RecorderSettings
 
 ATTEMPT_SHARE = 0.6
 """An unanswered attempt is given up after this share of the time left, so that there is time to ask again."""
 SERVER_SHARES = (0.5, 0.25, 0.1)
 """The server gives an attempt up after the largest of these shares of the budget that fits into it."""
+DATA_CLASSES = frozenset({"22", "54"})
+"""Classes of errors that lie in the events themselves: data exceptions and limits of the server."""
 TOGETHER_TRIES = 5
 """After so many clashes with other processes the appends of a flush are stored one by one."""
 
@@ -66,19 +68,29 @@ class PostgresAppender:
     def _send(self, parameters: Sequence[bytes | None], attempts: "Attempts") -> list[int | None]:
         deadline = attempts.deadline
         if self._session is None:
-            self._session = self._connections.open(deadline)
+            self._session = self._open(deadline)
         session, self._session = self._session, None
         patience = deadline.earlier(deadline.remaining() * (1 - ATTEMPT_SHARE))
         session.limit(limit_ms(self._budget_seconds, patience), patience)
         attempts.sent = True
         try:
             result = session.run(self._statement, parameters, patience)
-        except StatementRefused:
-            self._session = session
+        except StatementRefused as error:
+            if error.sqlstate == READ_ONLY:
+                session.close()
+            else:
+                self._session = session
             raise
         self._session = session
         attempts.sent = False
         return read_int8_array(result.get_value(0, 0) or b"")
+
+    def _open(self, deadline: Deadline) -> Session:
+        try:
+            return self._connections.open(deadline)
+        except UnsafeStore as error:
+            # During a change of servers a standby may answer for a while: that is worth another try.
+            raise SessionLost(str(error)) from error
 
 
 def limit_ms(budget_seconds: float, patience: Deadline) -> int:
@@ -110,23 +122,28 @@ class Attempts:
         self.sent = False
         if may_pass(error):
             self._clashes += isinstance(error, StatementRefused)
-            if self._clashes >= TOGETHER_TRIES and self._appends > 1:
+            # After a lost answer the flush stays together: its parts would be told that they had no effect.
+            if self._clashes >= TOGETHER_TRIES and self._appends > 1 and not self._doubtful:
                 raise FlushSpoiled
             if self._pauses.pause():
                 return
-        elif self._appends > 1 and isinstance(error, StatementRefused) and error.sqlstate[:2] in {"22", "54"}:
+        elif lies_in_data(error) and self._appends > 1 and not self._doubtful:
             raise FlushSpoiled from error
         raise self._verdict(error) from error
 
     def _verdict(self, error: SessionLost | StatementRefused) -> PersistenceError:
         if self._doubtful:
             return OutcomeUnknown(f"the answer to an append was lost and it could not be asked again: {error}")
-        if isinstance(error, StatementRefused):
-            if error.sqlstate[:2] in {"22", "54"}:
-                return DataError(str(error))
-            if error.sqlstate[:2] in {"42", "3F"}:
-                return SchemaOutdated(str(error))
+        if lies_in_data(error):
+            return DataError(str(error))
+        if isinstance(error, StatementRefused) and error.sqlstate[:2] in {"42", "3F"}:
+            return SchemaOutdated(str(error))
         return unavailable(error)
+
+
+def lies_in_data(error: SessionLost | StatementRefused) -> bool:
+    """Returns whether the events themselves are what the server refused."""
+    return isinstance(error, StatementRefused) and error.sqlstate[:2] in DATA_CLASSES
 
 
 def encoded(appends: Sequence[Append]) -> list[bytes | None]:

@@ -149,7 +149,9 @@ class PostgresConnections:
             raise UnsafeStore(msg)
 
 
-_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "57P03", "53300", "57P01", "57P02", "57P05"})
+READ_ONLY = "25006"
+"""What a server answers that has become a standby under an open connection."""
+_PASSING = frozenset({READ_ONLY, "40001", "40P01", "55P03", "57014", "57P03", "53300", "57P01", "57P02", "57P05"})
 
 
 def may_pass(error: SessionLost | StatementRefused) -> bool:

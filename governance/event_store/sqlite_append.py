@@ -1,22 +1,18 @@
 """Storing a flush of appends in SQLite: one transaction, in which one append can fail without the others."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
-from eventsourcing.persistence import DataError
+from eventsourcing.persistence import DataError, PersistenceError
 
 from governance.event_store.append import Append, Row
 from governance.event_store.deadline import Deadline
 from governance.event_store.group_commit import Outcome
-from governance.event_store.recorder import SchemaOutdated, VersionConflict
+from governance.event_store.recorder import OutcomeUnknown, SchemaOutdated, VersionConflict
 from governance.event_store.sqlite_connections import SqliteConnections, unavailable
 
 _INSERT = "INSERT INTO governance_events (stream, version, topic, state) VALUES (?, ?, ?, ?)"
-_MORE = ", (?, ?, ?, ?)"
 _STORED = "SELECT position, topic, state FROM governance_events WHERE stream = ? AND version = ?"
-
-MOST_ROWS = 64
 
 
 class SqliteAppender:
@@ -29,49 +25,26 @@ class SqliteAppender:
         """Stores the appends in one transaction and returns what became of each."""
 
         def work(connection: sqlite3.Connection) -> list[Outcome]:
-            return store_all(connection, appends)
+            return [store(connection, append) for append in appends]
 
         try:
             return self._connections.write(work, deadline)
         except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                raise SchemaOutdated(str(error)) from error
-            raise unavailable(error) from error
+            raise verdict(error) from error
         except sqlite3.DataError as error:
             raise DataError(str(error)) from error
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
 
-def store_all(connection: sqlite3.Connection, appends: Sequence[Append]) -> list[Outcome]:
-    """Stores the appends within the open transaction: in few statements if there is no conflict, else singly."""
-    if len(appends) > 1:
-        connection.execute("SAVEPOINT flush")
-        try:
-            positions = insert_together(connection, [row for append in appends for row in append.rows])
-        except sqlite3.IntegrityError:
-            connection.execute("ROLLBACK TO flush")
-        else:
-            return [list(islice(positions, len(append.rows))) for append in appends]
-        finally:
-            connection.execute("RELEASE flush")
-    return [store(connection, append) for append in appends]
-
-
-def insert_together(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[int]:
-    """Inserts the rows in order and returns their positions; raises IntegrityError if any place is taken.
-
-    Each statement lets other threads run, and getting the interpreter back from them costs more than the
-    insert. The numbers of rows are powers of two, so that a few prepared statements do for every flush.
-    """
-    first = last = at = 0
-    while at < len(rows):
-        several = min(MOST_ROWS, 1 << (len(rows) - at).bit_length() - 1)
-        parameters = [value for row in rows[at : at + several] for value in values(row)]
-        last = connection.execute(_INSERT + _MORE * (several - 1), parameters).lastrowid or 0
-        first = first or last - several + 1
-        at += several
-    return iter(range(first, last + 1))
+def verdict(error: sqlite3.OperationalError) -> PersistenceError:
+    """Returns what the callers have to know."""
+    if "no such table" in str(error):
+        return SchemaOutdated(str(error))
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+        # What was written before the disk failed may come back when the file is next recovered.
+        return OutcomeUnknown(f"the disk failed during an append: {error}")
+    return unavailable(error)
 
 
 def store(connection: sqlite3.Connection, append: Append) -> Outcome:

@@ -6,7 +6,7 @@ import pytest
 
 from governance import SYSTEM, ApprovalExpiredError, RejectionReason, Status, approval
 from governance.domain.commands import Approve, Cancel, Command, Expire, Reject, Withdraw
-from governance.domain.decider import due
+from governance.domain.expiry import due
 from governance.domain.events import (
     ApprovalExpired,
     ApprovalGranted,

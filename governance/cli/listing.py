@@ -1,0 +1,1 @@
+"""`gov list`: the requests of the store, as the view of them shows."""

@@ -1,0 +1,1 @@
+"""Policies and directories written down as data: read without running anything that they say."""

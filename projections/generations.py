@@ -1,0 +1,162 @@
+"""Generations of views: each has tables and a checkpoint of its own; one is live, and switching is one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+
+from projections.database import Database
+from projections.errors import LostRaceError, NewerViewError, ViewOutdatedError
+from projections.tables import CONTROL, GENERATIONS, LEASES, PARKED
+from projections.view import View
+
+Standing = Literal["building", "live", "kept"]
+PREPARING: Final = 0x70726F6A
+"""The advisory lock under which the control tables are made."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Where one generation of a view stands."""
+
+    view: str
+    generation: int
+    status: Standing
+    version: int
+    shape: str
+    position: int
+    anchor: str
+    at: datetime | None
+    paused: bool
+    error: str | None
+    error_at: datetime | None
+    rate: float | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Return name and number."""
+        return self.view, self.generation
+
+
+def prepare(database: Database) -> None:
+    """Make the control tables where they are missing; safe when many processes do it at once."""
+    with database.write() as connection:
+        if database.on_postgres:
+            connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))
+            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
+        CONTROL.create_all(connection, tables=[GENERATIONS, PARKED, LEASES])
+
+
+def generations(connection: Connection, *views: str) -> list[Generation]:
+    """Return the generations of the views, or of all views, oldest first."""
+    query = select(GENERATIONS).order_by(GENERATIONS.c.view, GENERATIONS.c.generation)
+    if views:
+        query = query.where(GENERATIONS.c.view.in_(views))
+    return [Generation(**row) for row in connection.execute(query).mappings()]
+
+
+def live(connection: Connection, view: str) -> Generation | None:
+    """Return the generation that readers see, None before the first one is built."""
+    return next((each for each in generations(connection, view) if each.status == "live"), None)
+
+
+def check_definition(generation: Generation, view: type[View[Any]]) -> None:
+    """Refuse rows of another definition of the view: ViewOutdatedError or NewerViewError."""
+    ids = {"view": view.name, "stored": generation.version, "code": view.version}
+    if generation.version > view.version:
+        msg = f"view {view.name} was written by newer code (version {generation.version}, here {view.version})"
+        raise NewerViewError(msg, **ids)
+    if generation.version < view.version or generation.shape != view.shape():
+        msg = f"view {view.name} was written by an older definition: rebuild it (gov projections rebuild {view.name})"
+        raise ViewOutdatedError(msg, **ids)
+
+
+def create(connection: Connection, view: type[View[Any]]) -> Generation:
+    """Make the tables of a new generation, without indexes but their keys, and return it, at position 0."""
+    newest = connection.scalar(select(func.max(GENERATIONS.c.generation)).where(GENERATIONS.c.view == view.name))
+    number = (newest or 0) + 1
+    for table in view.tables:
+        connection.execute(CreateTable(table.generation(number)))
+    moment = datetime.now(UTC)
+    made = Generation(
+        view=view.name,
+        generation=number,
+        status="building",
+        version=view.version,
+        shape=view.shape(),
+        position=0,
+        anchor="",
+        at=None,
+        paused=False,
+        error=None,
+        error_at=None,
+        rate=None,
+        created_at=moment,
+        updated_at=moment,
+    )
+    connection.execute(insert(GENERATIONS).values(**vars(made)))
+    return made
+
+
+def create_indexes(connection: Connection, view: type[View[Any]], number: int, *, on_postgres: bool) -> None:
+    """Make the indexes of a generation that is built; those that are there already stay."""
+    if on_postgres:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+    for table in view.tables:
+        for index in sorted(table.generation(number).indexes, key=lambda each: str(each.name)):
+            connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def advance(connection: Connection, generation: Generation, **to: Any) -> None:
+    """Move a checkpoint; LostRaceError when somebody else has moved it, or dropped the generation, meanwhile."""
+    moved = connection.execute(
+        update(GENERATIONS)
+        .where(
+            GENERATIONS.c.view == generation.view,
+            GENERATIONS.c.generation == generation.generation,
+            GENERATIONS.c.position == generation.position,
+        )
+        .values(updated_at=datetime.now(UTC), error=None, error_at=None, **to),
+    )
+    if moved.rowcount != 1:
+        msg = f"the checkpoint of view {generation.view} was moved by somebody else"
+        raise LostRaceError(msg, view=generation.view)
+
+
+def change(connection: Connection, key: tuple[str, int], **values: Any) -> None:
+    """Set something else about a generation than its checkpoint."""
+    here = (GENERATIONS.c.view == key[0]) & (GENERATIONS.c.generation == key[1])
+    connection.execute(update(GENERATIONS).where(here).values(**values))
+
+
+def switch(connection: Connection, to: Generation) -> None:
+    """Make a generation the live one; the one before is kept."""
+    same_view = GENERATIONS.c.view == to.view
+    connection.execute(update(GENERATIONS).where(same_view, GENERATIONS.c.status == "live").values(status="kept"))
+    change(connection, to.key, status="live")
+
+
+def drop(connection: Connection, view: type[View[Any]], number: int) -> None:
+    """Remove a generation with its tables."""
+    for table in view.tables:
+        connection.execute(DropTable(table.generation(number), if_exists=True))
+    here = (GENERATIONS.c.view == view.name) & (GENERATIONS.c.generation == number)
+    connection.execute(delete(GENERATIONS).where(here))
+    connection.execute(delete(PARKED).where(PARKED.c.view == view.name, PARKED.c.generation == number))
+
+
+def parked_positions(connection: Connection, key: tuple[str, int]) -> set[int]:
+    """Return the positions that the generation leaves out."""
+    query = select(PARKED.c.position).where(PARKED.c.view == key[0], PARKED.c.generation == key[1])
+    return set(connection.scalars(query))
+
+
+def of(found: Sequence[Generation], status: Standing) -> Generation | None:
+    """Return the newest generation of that status."""
+    return next((each for each in reversed(found) if each.status == status), None)

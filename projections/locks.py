@@ -1,0 +1,87 @@
+"""Who works on a view: an advisory lock on PostgreSQL, a lease on SQLite. Checkpoints are safe without it, too."""
+
+import time
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+
+from projections.database import Database
+from projections.tables import LEASES
+
+LEASE_SECONDS: Final = 15.0
+_HOLDERS: Final = text(
+    "SELECT activity.application_name FROM pg_locks JOIN pg_stat_activity activity USING (pid)"
+    " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(:name, 0)"
+    " AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+class WorkLock:
+    """The right to work on one view. One who is dead, or paused longer than the lease, loses it."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = f"{database.schema}:{name}" if database.on_postgres else name
+        self._connection: Connection | None = None
+        self._until = 0.0
+
+    def take(self) -> bool:
+        """Return whether the right is ours now, taking or prolonging it if it is free."""
+        return self._take_lock() if self._database.on_postgres else self._take_lease()
+
+    def give_back(self) -> None:
+        """Let others work."""
+        if self._database.on_postgres:
+            self._drop_connection()
+        elif self._until:
+            self._until = 0.0
+            with self._database.write() as connection:
+                mine = (LEASES.c.name == self._name) & (LEASES.c.holder == self._database.holder)
+                connection.execute(delete(LEASES).where(mine))
+
+    def _take_lock(self) -> bool:
+        if self._connection is not None:
+            try:
+                self._connection.exec_driver_sql("SELECT 1")
+            except DBAPIError:
+                self._drop_connection()
+            else:
+                return True
+        connection = self._database.lasting()
+        if connection.scalar(select(func.pg_try_advisory_lock(func.hashtextextended(self._name, 0)))):
+            self._connection = connection
+            return True
+        connection.close()
+        return False
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _take_lease(self) -> bool:
+        now = time.time()
+        if self._until - now > LEASE_SECONDS / 2:
+            return True
+        mine = sqlite.insert(LEASES).values(name=self._name, holder=self._database.holder, until=now + LEASE_SECONDS)
+        claim = mine.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"holder": mine.excluded.holder, "until": mine.excluded.until},
+            where=(LEASES.c.holder == self._database.holder) | (LEASES.c.until < now),
+        )
+        with self._database.write() as connection:
+            taken = connection.execute(claim).rowcount == 1
+        self._until = now + LEASE_SECONDS if taken else 0.0
+        return taken
+
+
+def holder(database: Database, connection: Connection, name: str) -> str | None:
+    """Return who has the right to work, None when nobody has."""
+    if database.on_postgres:
+        return connection.scalar(_HOLDERS, {"name": f"{database.schema}:{name}"})
+    query = select(LEASES.c.holder).where(LEASES.c.name == name, LEASES.c.until >= time.time())
+    return connection.scalar(query)

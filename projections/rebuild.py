@@ -1,0 +1,161 @@
+"""Building a new generation of views beside the live one, and switching to it in one transaction."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from projections.advancing import Advancer
+from projections.database import Database
+from projections.errors import ViewBusyError, ViewNotBuiltError
+from projections.feed import Feed
+from projections.generations import (
+    Generation,
+    check_definition,
+    create,
+    create_indexes,
+    drop,
+    generations,
+    of,
+    switch,
+)
+from projections.locks import WorkLock
+from projections.view import View
+
+BUILD_EVENTS: Final = 20_000
+SQLITE_BUILD_EVENTS: Final = 5_000
+
+
+@dataclass(frozen=True)
+class Building:
+    """How far a build is: the lowest position, the head, and events per second so far."""
+
+    views: tuple[str, ...]
+    position: int
+    head: int
+    rate: float
+    seconds: float
+
+
+Report = Callable[[Building], None]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A generation that was built."""
+
+    view: str
+    generation: int
+    position: int
+    seconds: float
+    switched: bool
+
+
+class Builder:
+    """Builds generations; only one builder works on a view at a time."""
+
+    def __init__(
+        self, database: Database, feed: Feed, views: Mapping[str, View[Any]], advancer: Advancer
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._views = views
+        self._advancer = advancer
+        self._limit = BUILD_EVENTS if database.on_postgres else SQLITE_BUILD_EVENTS
+
+    def rebuild(self, names: Sequence[str], *, switch: bool, report: Report | None) -> tuple[Rebuilt, ...]:
+        """Build a generation of each view in one pass and return them; ViewBusyError if somebody else builds one."""
+        locks = [WorkLock(self._database, f"build {name}") for name in names]
+        started = time.monotonic()
+        try:
+            for name, lock in zip(names, locks, strict=True):
+                if not lock.take():
+                    msg = f"somebody else is building view {name}"
+                    raise ViewBusyError(msg, view=name)
+            built = self._build([self._begin(name) for name in names], locks, report, started)
+            if switch:
+                self._switch_all(built)
+        finally:
+            for lock in locks:
+                lock.give_back()
+        seconds = time.monotonic() - started
+        return tuple(Rebuilt(each.view, each.generation, each.position, seconds, switch) for each in built)
+
+    def switch(self, name: str) -> Generation:
+        """Make the generation that was built the live one."""
+        return self._make_live(name, "building")
+
+    def rollback(self, name: str) -> Generation:
+        """Make the generation that was live before the live one again, brought up to date first."""
+        return self._make_live(name, "kept")
+
+    def _make_live(self, name: str, status: Any) -> Generation:
+        with self._database.read() as connection:
+            found = of(generations(connection, name), status)
+        if found is None:
+            msg = f"view {name} has no generation to switch to"
+            raise ViewNotBuiltError(msg, view=name)
+        check_definition(found, type(self._views[name]))
+        reached = self._reach([found], [], None, time.monotonic())
+        self._switch_all(reached)
+        return reached[0]
+
+    def _begin(self, name: str) -> Generation:
+        """Return the build to take up again, or a new one in place of one that does not fit any more."""
+        view = type(self._views[name])
+        with self._database.write() as connection:
+            begun = of(generations(connection, name), "building")
+            if begun is not None:
+                if (begun.version, begun.shape) == (view.version, view.shape()):
+                    return begun
+                drop(connection, view, begun.generation)
+            return create(connection, view)
+
+    def _build(
+        self, begun: list[Generation], locks: Sequence[WorkLock], report: Report | None, started: float
+    ) -> list[Generation]:
+        for each in begun:
+            self._feed.check(each.position, each.anchor)
+        reached = self._reach(begun, locks, report, started)
+        for each in reached:
+            with self._database.write() as connection:
+                view = type(self._views[each.view])
+                create_indexes(connection, view, each.generation, on_postgres=self._database.on_postgres)
+        return self._reach(reached, locks, report, started)
+
+    def _reach(
+        self, standing: list[Generation], locks: Sequence[WorkLock], report: Report | None, started: float
+    ) -> list[Generation]:
+        """Advance all to the head, those furthest behind first."""
+        first = min(each.position for each in standing)
+        head = self._feed.head()
+        while (place := min(each.position for each in standing)) < head:
+            group = [each for each in standing if each.position == place]
+            others = [each for each in standing if each.position > place]
+            upto = min((each.position for each in others), default=head)
+            began = time.monotonic()
+            standing = [*self._advancer.step(group, upto, self._limit), *others]
+            self._breathe(time.monotonic() - began)
+            for lock in locks:
+                lock.take()
+            self._tell(report, standing, head, place - first, started)
+        return standing
+
+    def _breathe(self, worked: float) -> None:
+        """Leave writers of an SQLite file, who wait for us, room between two batches."""
+        if not self._database.on_postgres:
+            time.sleep(min(0.05, worked / 10))
+
+    @staticmethod
+    def _tell(report: Report | None, standing: list[Generation], head: int, done: int, started: float) -> None:
+        if report is None:
+            return
+        seconds = time.monotonic() - started
+        position = min(each.position for each in standing)
+        names = tuple(each.view for each in standing)
+        report(Building(names, position, head, done / seconds if seconds else 0.0, seconds))
+
+    def _switch_all(self, built: Sequence[Generation]) -> None:
+        with self._database.write() as connection:
+            for each in built:
+                switch(connection, each)
