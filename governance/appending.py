@@ -73,10 +73,10 @@ class Append:
 
         Raises ConcurrencyError when any of the streams has moved on; then nothing is stored.
         """
-        stored = log.append(self.recorded)
-        repository.saw(stored)
+        positions = log.append(self.recorded)
+        repository.saw(self.recorded, positions)
         stream = request_stream(request.id)
-        position = next(each.position for each in reversed(stored) if each.stream == stream)
-        known = request.model_copy(update={"position": position})
+        places = zip(reversed(self.recorded), reversed(positions), strict=True)
+        known = request.model_copy(update={"position": next(at for each, at in places if each.stream == stream)})
         repository.keep(known)
         return known

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from governance.compensating import compensation_of
 from governance.decisions import Decisions, RequestId
+from governance.directory import Directory, DirectoryLookup
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.intent import Intent
@@ -44,6 +45,7 @@ class Governance(Decisions):
         *,
         mutations: Iterable[type[AnyMutation]],
         policies: Iterable[Policy] = (),
+        directory: Directory | None = None,
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -52,11 +54,16 @@ class Governance(Decisions):
         self._clock = clock or _utc_now
         self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes)
         self._repository = Repository(log, self.settings.cached_requests)
+        self._directory = (
+            DirectoryLookup(directory, timeout_seconds=self.settings.budget_seconds) if directory is not None else None
+        )
         self._evaluator = Evaluator(self.catalog, PolicySet(policies), self.settings)
         parts = (log, self._repository, self.catalog, self._evaluator)
         self._executor = Executor(*parts, self.settings.max_attempts)
-        self._submitter = Submitter(*parts, self._executor, self.settings, self._clock)
-        self._handler = Handler(log, self._repository, self._executor, self._clock, self.settings.budget_seconds)
+        self._submitter = Submitter(*parts, self._executor, self.settings, self._clock, self._directory)
+        self._handler = Handler(
+            log, self._repository, self._executor, self._clock, self.settings.budget_seconds, self._directory
+        )
         self._states = StateReader(log, self._repository, self.catalog)
 
     @classmethod
@@ -66,13 +73,16 @@ class Governance(Decisions):
         *,
         mutations: Iterable[type[AnyMutation]],
         policies: Iterable[Policy] = (),
+        directory: Directory | None = None,
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> Self:
         """Return the governance of the store at the url, its tables created if need be.
 
         `sqlite://` is in memory, `sqlite:///path.db` a file, `postgresql://…` a server. `clock` returns an aware
-        datetime. Raises ConfigurationError for mutations or policies that cannot work, and StoreUnavailableError.
+        datetime. With a `directory`, roles and groups are what it says at the moment of a decision; without, what the
+        trusted caller gives with the actor. Raises ConfigurationError for mutations or policies that cannot work, and
+        StoreUnavailableError.
         """
         chosen = settings or Settings()
         recorder_settings = RecorderSettings(
@@ -83,7 +93,7 @@ class Governance(Decisions):
         with translated_errors():
             log = EventLog(open_recorder(url, settings=recorder_settings))
         try:
-            return cls(log, mutations=mutations, policies=policies, settings=chosen, clock=clock)
+            return cls(log, mutations=mutations, policies=policies, directory=directory, settings=chosen, clock=clock)
         except BaseException:
             log.close()
             raise
@@ -99,6 +109,8 @@ class Governance(Decisions):
     def close(self) -> None:
         """Store what is waiting and let go of the database."""
         self._evaluator.close()
+        if self._directory is not None:
+            self._directory.close()
         self.log.close()
 
     @property
@@ -218,7 +230,7 @@ class Governance(Decisions):
 
     def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:
         """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
-        return explain(self._repository.request(request_key(request_id)), self._clock(), actor)
+        return explain(self._repository.request(request_key(request_id)), self._clock(), actor, self._directory)
 
     def request(self, request_id: RequestId) -> MutationRequest:
         """Return the request as it is now; NotFoundError when there is none."""

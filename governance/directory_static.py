@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from governance.declarative.documents import read_document
 from governance.directory import Kind
@@ -19,8 +19,8 @@ Stamp = tuple[int, int, int]
 class Membership(Value):
     """Who is in which role and which group, by ids."""
 
-    roles: dict[Id, tuple[Id, ...]] = {}
-    groups: dict[Id, tuple[Id, ...]] = {}
+    roles: dict[Id, tuple[Id, ...]] = Field(default_factory=dict)
+    groups: dict[Id, tuple[Id, ...]] = Field(default_factory=dict)
 
 
 class StaticDirectory:
@@ -49,8 +49,11 @@ class StaticDirectory:
         `members` raises DirectoryUnavailableError until it can: what it said before is not believed any more.
         """
         directory = cls()
-        directory._path = Path(path)  # noqa: SLF001 — its own
-        directory._membership, directory._stamp = _read(directory._path), _stamp(directory._path)  # noqa: SLF001
+        directory._path = Path(path)
+        try:
+            directory._current()
+        except DirectoryUnavailableError as error:
+            raise ConfigurationError(error.message, file=path) from None
         return directory
 
     async def members(self, kind: Kind, name: str) -> frozenset[str]:
@@ -68,7 +71,9 @@ class StaticDirectory:
                     self._membership, self._stamp = _read(self._path), stamp
             except (OSError, ConfigurationError) as error:
                 self._stamp = None
-                raise DirectoryUnavailableError(f"the directory cannot be read: {error}", file=self._path) from error
+                what = error.strerror if isinstance(error, OSError) else error
+                msg = f"the directory {self._path} cannot be read: {what}"
+                raise DirectoryUnavailableError(msg, file=self._path) from error
             return self._membership
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from governance.consulting import Consultation
 from governance.domain.catalog import AnyMutation, Catalog
@@ -16,6 +16,7 @@ from governance.domain.effects import Effect, RecordedEffect
 from governance.domain.errors import GovernanceError, InputError, UnreadableStateError
 from governance.domain.events import Amended
 from governance.domain.json_limits import check_json, dump
+from governance.domain.mutations import Mutation
 from governance.domain.policies import Context, PolicySet
 from governance.domain.request import MutationRequest
 from governance.domain.resolution import denials
@@ -93,7 +94,7 @@ class Evaluator:
         except UserCodeError as error:
             return blank.model_copy(update={"failure": clean(str(error))})
         update = {**applied, "reads": reads}
-        if ask_policies:
+        if ask_policies and self.policies.policies:
             update["verdicts"] = self._consultation.verdicts(
                 self.policies,
                 subject.governing,
@@ -111,6 +112,8 @@ class Evaluator:
 
     def _validate(self, mutation: AnyMutation, state: StateVersion) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
         reads = _pointers(_call(mutation.reads))
+        if type(mutation).validate_on is Mutation.validate_on:
+            return reads, ()
         errors = _call(lambda: mutation.validate_on(self._catalog.read(state)))
         if isinstance(errors, str) or not isinstance(errors, Sequence) or not all(isinstance(e, str) for e in errors):
             msg = f"validate_on returned {errors!r}, not a list of texts"
@@ -121,7 +124,9 @@ class Evaluator:
         mutation = subject.mutation
         after = _call(lambda: mutation.apply(self._catalog.read(state)))
         value = self._value(after, state)
-        effects = _call(lambda: list(mutation.effects(self._catalog.read(state), after)))
+        effects: list[Effect] = []
+        if type(mutation).effects is not Mutation.effects:
+            effects = _call(lambda: list(mutation.effects(self._catalog.read(state), after)))
         return {
             "change_set": diff(state.value, value),
             "value": value,
@@ -132,8 +137,8 @@ class Evaluator:
         }
 
     def _value(self, after: object, state: StateVersion) -> Any:
-        model = type(self._catalog.read(state))
-        if not isinstance(after, model) or not isinstance(after, BaseModel):
+        model = self._catalog.model(state.type)
+        if not isinstance(after, model):
             msg = f"apply returned {type(after).__name__}, not {model.__name__}"
             raise UserCodeError(msg)
         try:

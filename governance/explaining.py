@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
 from governance.domain.entitlement import active_step, refusal
 from governance.domain.lifecycle import OPEN, Status
@@ -9,13 +10,18 @@ from governance.domain.request import MutationRequest, OpenedRequirement
 from governance.outcome import Explanation, RequirementExplanation
 
 
-def explain(request: MutationRequest, now: datetime, actor: Actor | None = None) -> Explanation:
-    """Return why the request stands where it stands; with an actor, also what that one may do about it and why not."""
+def explain(
+    request: MutationRequest, now: datetime, actor: Actor | None = None, directory: DirectoryLookup | None = None
+) -> Explanation:
+    """Return why the request stands where it stands; with an actor, also what that one may do about it and why not.
+
+    With a directory, also exactly which people can still supply what is missing.
+    """
     return Explanation(
         request_id=request.id,
         status=request.status,
         text=_standing(request, now),
-        requirements=tuple(_requirement(request, each, now, actor) for each in request.current_requirements),
+        requirements=tuple(_requirement(request, each, now, actor, directory) for each in request.current_requirements),
         digest=request.digest,
     )
 
@@ -47,10 +53,17 @@ def _needs(opened: OpenedRequirement) -> str:
 
 
 def _requirement(
-    request: MutationRequest, opened: OpenedRequirement, now: datetime, actor: Actor | None
+    request: MutationRequest,
+    opened: OpenedRequirement,
+    now: datetime,
+    actor: Actor | None,
+    directory: DirectoryLookup | None,
 ) -> RequirementExplanation:
     pending = request.status is Status.PENDING
+    if actor is not None and directory is not None:
+        actor = directory.actor(actor, opened.asked.approvers)
     error = refusal(request, opened, actor, now) if actor is not None else None
+    people = directory.people(opened.asked, request.requester) if directory is not None else None
     return RequirementExplanation(
         id=opened.id,
         name=opened.asked.name,
@@ -62,6 +75,7 @@ def _requirement(
         granted_by=opened.granted_by,
         missing=opened.missing if opened.status == "open" else 0,
         who=tuple(str(each) for each in opened.asked.approvers),
+        people=None if people is None else tuple(sorted(each for each in people if not opened.vote_of(each))),
         expires_at=opened.expires_at,
         digest=opened.digest,
         actor_may=None if actor is None else pending and error is None,

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from governance.appending import Append
+from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
-from governance.domain.commands import Command
+from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Review
 from governance.domain.decider import decide
 from governance.domain.errors import ConcurrencyError, GovernanceError
 from governance.domain.lifecycle import check_command
 from governance.domain.request import MutationRequest
+from governance.domain.requirements import Approver
 from governance.event_store.log import EventLog
 from governance.execution import Executor, outcome_of
 from governance.ids import new_id
@@ -28,12 +30,14 @@ class Handler:
         executor: Executor,
         clock: Callable[[], datetime],
         budget_seconds: float,
+        directory: DirectoryLookup | None = None,
     ) -> None:
         self._log = log
         self._repository = repository
         self._executor = executor
         self._clock = clock
         self._budget_seconds = budget_seconds
+        self._directory = directory
 
     def decide(self, request_id: str, command: Command, expected_version: int | None) -> MutationRequest:
         """Return the request after the command. Tries again after a lost race, but never across a new round.
@@ -84,10 +88,24 @@ class Handler:
         raise lost or _out_of_time(request_id)
 
     def _append(self, request: MutationRequest, command: Command) -> MutationRequest:
+        command = self._vouched(request, command)
         now = max(self._clock(), request.updated_at)
         append = Append(new_id(now), command.actor, now)
         decided = append.add_to(request, decide(command, request, now))
         return append.store(self._log, self._repository, decided)
+
+    def _vouched(self, request: MutationRequest, command: Command) -> Command:
+        """Return the command with its actor as the directory knows them, where roles and groups give a right."""
+        if self._directory is None:
+            return command
+        asked: tuple[Approver, ...] = ()
+        if isinstance(command, Approve | Reject | Delegate):
+            asked = tuple(each for opened in request.current_requirements for each in opened.asked.approvers)
+        elif isinstance(command, BreakGlass | Review):
+            asked = (Approver(kind="role", id=command.permission),)
+        else:
+            return command
+        return command.model_copy(update={"actor": self._directory.actor(command.actor, asked)})
 
     def _execute(self, request: MutationRequest, actor: Actor, *, fresh: bool) -> Outcome | None:
         """Return the outcome, or None when it is no execution and what is in memory may be behind the store."""

@@ -44,7 +44,10 @@ class Preview(Value):
 
 
 class RequirementExplanation(Value):
-    """What one requirement still needs, who can supply it, and until when."""
+    """What one requirement still needs, who can supply it, and until when.
+
+    `who` says it as it was asked for; `people` names everybody who could decide now, None without a directory.
+    """
 
     id: str
     name: str | None
@@ -56,6 +59,7 @@ class RequirementExplanation(Value):
     granted_by: tuple[str, ...]
     missing: int
     who: tuple[str, ...]
+    people: tuple[str, ...] | None = None
     expires_at: datetime | None
     digest: str
     actor_may: bool | None = None

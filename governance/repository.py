@@ -79,11 +79,11 @@ class Repository:
         self._states.keep(state_id, state)
         return state
 
-    def saw(self, recorded: Sequence[Recorded]) -> None:
-        """Take over states that this process has just written."""
-        for each in recorded:
+    def saw(self, recorded: Sequence[Recorded], positions: Sequence[int]) -> None:
+        """Take over states that this process has just written, at these positions."""
+        for each, position in zip(recorded, positions, strict=True):
             if isinstance(each.event, StateChanged):
-                state = state_version(each)
+                state = state_version(each, position)
                 self._states.keep(state.id, state)
 
     def keep(self, request: MutationRequest) -> None:
@@ -91,8 +91,8 @@ class Repository:
         self._requests.keep(request.id, detached(request))
 
 
-def state_version(recorded: Recorded) -> StateVersion:
-    """Return the version of a state that one of its events holds."""
+def state_version(recorded: Recorded, position: int | None = None) -> StateVersion:
+    """Return the version of a state that one of its events holds; the position is given when it was just stored."""
     event = recorded.event
     if not isinstance(event, StateChanged):
         msg = f"{type(event).__name__} is not an event of a state"
@@ -105,5 +105,5 @@ def state_version(recorded: Recorded) -> StateVersion:
         digest=event.digest,
         changed_at=recorded.at,
         request_id=event.request_id,
-        position=recorded.position,
+        position=recorded.position if position is None else position,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from governance.appending import Append
+from governance.directory import DirectoryLookup
 from governance.domain.catalog import Catalog
 from governance.domain.commands import Evaluation, Submit, Supersede
 from governance.domain.decider import decide
@@ -62,6 +63,7 @@ class Submitter:
         executor: Executor,
         settings: Settings,
         clock: Callable[[], datetime],
+        directory: DirectoryLookup | None = None,
     ) -> None:
         self._log = log
         self._repository = repository
@@ -70,6 +72,7 @@ class Submitter:
         self._executor = executor
         self._settings = settings
         self._clock = clock
+        self._directory = directory
 
     def submit(self, given: Submission, mode: Mode, state_type: str | None = None) -> MutationRequest:
         """Return the new request, or the earlier one of the same idempotency key; stored only in mode `commit`."""
@@ -127,6 +130,9 @@ class Submitter:
         request = append.begin(request_id, created(command, now), command.correlation_id or request_id)
         evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
         request = append.add_to(request, judge(request, evaluation, now))
+        if self._directory is not None:
+            for opened in request.open_requirements:
+                self._directory.check(opened.asked, request.requester)
         return Begun(append, request, state, evaluation)
 
     def _link(self, command: Submit, append: Append, request: MutationRequest) -> None:

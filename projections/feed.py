@@ -112,11 +112,15 @@ class _Statements:
     def page(self, connection: Connection, after: int, upto: int, limit: int) -> Generator[StoredRow, None, None]:
         return self._rows(connection, self._page, (after, upto, limit))
 
-    def past(self, connection: Connection, streams: list[str], upto: int, last: int) -> Generator[StoredRow, None, None]:
+    def past(
+        self, connection: Connection, streams: list[str], upto: int, last: int
+    ) -> Generator[StoredRow, None, None]:
         among: Any = streams if self._on_postgres else json.dumps(streams)
         return self._rows(connection, self._past, (among, upto, last))
 
-    def _rows(self, connection: Connection, statement: str, parameters: tuple[Any, ...]) -> Generator[StoredRow, None, None]:
+    def _rows(
+        self, connection: Connection, statement: str, parameters: tuple[Any, ...]
+    ) -> Generator[StoredRow, None, None]:
         driver: Any = connection.connection.driver_connection
         if not self._on_postgres:
             yield from driver.execute(statement, parameters)

@@ -7,8 +7,7 @@ Which fields a view has, and what each can be asked, is in its `fields`; anythin
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -187,5 +186,3 @@ class Bits:
 
 Fields = Mapping[str, Plain | Words | Labels | Bits]
 """The fields of a view by name."""
-
-

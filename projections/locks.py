@@ -82,6 +82,7 @@ class WorkLock:
 def holder(database: Database, connection: Connection, name: str) -> str | None:
     """Return who has the right to work, None when nobody has."""
     if database.on_postgres:
-        return connection.scalar(_HOLDERS, {"name": f"{database.schema}:{name}"})
+        named = {"name": f"{database.schema}:{name}"}
+        return next(iter(connection.execute(_HOLDERS, named).scalars()), None)
     query = select(LEASES.c.holder).where(LEASES.c.name == name, LEASES.c.until >= time.time())
     return connection.scalar(query)

@@ -54,9 +54,7 @@ class Rebuilt:
 class Builder:
     """Builds generations; only one builder works on a view at a time."""
 
-    def __init__(
-        self, database: Database, feed: Feed, views: Mapping[str, View[Any]], advancer: Advancer
-    ) -> None:
+    def __init__(self, database: Database, feed: Feed, views: Mapping[str, View[Any]], advancer: Advancer) -> None:
         self._database = database
         self._feed = feed
         self._views = views

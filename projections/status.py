@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, func, select
 
 from projections.database import Database
+from projections.errors import ProjectionError
 from projections.feed import Feed
 from projections.generations import Generation, change, check_definition, generations, live
 from projections.locks import holder
-from projections.errors import ProjectionError
 from projections.tables import PARKED
 from projections.view import View
 

@@ -41,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Return the value as the database keeps it."""
-        return moment_text(value) if value is not None and dialect.name == "sqlite" else value
+        return moment_text(value) if isinstance(value, datetime) and dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the aware time in UTC."""

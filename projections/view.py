@@ -1,6 +1,7 @@
 """What a view is: a fold of the events of each stream into rows. A new view is one module with one such class."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from projections.events import REQUEST, AnyEvent
@@ -44,9 +45,12 @@ class View(ABC, Generic[S]):
     version: ClassVar[int] = 1
     category: ClassVar[str] = REQUEST
     topics: ClassVar[frozenset[str] | None] = None
-    remembers: ClassVar[Literal["nothing", "first", "all"]] = "all"
+    remembers: Literal["nothing", "first", "all"] = "all"
     tables: ClassVar[tuple[ViewTable, ...]]
     fields: ClassVar[Fields]
+    """What queries may ask for; of the first of the tables, which has a row for each thing that is listed."""
+    sorts: ClassVar[Mapping[str, tuple[str, ...]]]
+    """The orders of lists: columns of the first table, of which the last makes the order unique."""
 
     @abstractmethod
     def begin(self, stream: str) -> S:

@@ -55,8 +55,9 @@ def print_json(data: Any) -> None:
 def print_view(view: "RenderableType", *, stderr: bool = False) -> None:
     """Print something for people, without trailing blanks."""
     target = console(stderr=stderr)
+    unwrapped = stderr and not target.is_terminal
     with target.capture() as captured:
-        target.print(view, crop=False)
+        target.print(view, crop=False, soft_wrap=unwrapped)
     lines = (line.rstrip() for line in captured.get().strip("\n").split("\n"))
     target.file.write("\n".join(lines) + "\n")
     target.file.flush()

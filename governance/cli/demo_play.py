@@ -64,7 +64,7 @@ class Play:
         request = self.governance.submit(asked, state_id=STATE, actor=actor, reason=reason)
         needs = (f"{each.missing} approvals by {each.asked.approvers[0]}" for each in request.open_requirements)
         told = f"{short(request.id)} needs {' and '.join(needs)}"
-        self._note(actor, f"asks for {user}", request.status, told, request, changes=request.change_set)
+        self._note(actor, f"asks for {user}", request.status, told, request)
         return request
 
     def ask_approved(self, actor: Actor, user: str, stale: Stale, approvers: Sequence[Actor]) -> MutationRequest:
@@ -74,7 +74,7 @@ class Play:
         )
         for approver in approvers:
             request = self.governance.approve(request.id, actor=approver)
-        told = f"by {' and '.join(each.id for each in approvers)}; stale={stale!r}"
+        told = f"by {' and '.join(each.id for each in approvers)}; if stale: {stale}"
         self._note(actor, f"asks for {user}", request.status, told, request)
         return request
 
@@ -168,19 +168,21 @@ def play(governance: Governance) -> Played:
     on.agree(first, ALAN, EDSGER)
     on.execute(first, whole=True)
     on.refused(WORKER, "executes it again", lambda: governance.execute(first.id, actor=WORKER))
-    waiting = _stale(on)
+    _stale(on)
     on.chapter = "It was the wrong tenant: putting it right"
     on.compensate(first, GRACE, "wrong tenant")
+    on.chapter = "And one that waits for you"
+    waiting = on.agree(on.ask(GRACE, "niklaus", "holiday cover"), ALAN)
     return on.end(first, waiting)
 
 
-def _stale(on: Play) -> MutationRequest:
+def _stale(on: Play) -> None:
     on.chapter = "Three approved requests, and the state moves under them"
-    ways: tuple[tuple[str, Stale], ...] = (("barbara", "reject"), ("tony", "renew"), ("donald", "revalidate"))
+    ways: tuple[tuple[str, Stale], ...] = (("barbara", "reject"), ("donald", "revalidate"), ("tony", "renew"))
     asked = {user: on.ask_approved(GRACE, user, stale, (ALAN, EDSGER)) for user, stale in ways}
     on.revoke(LINUS, "bob", "left the company")
     on.chapter = "Three ways out for what was approved on a state that is no more"
     for user, stale in ways:
         on.execute(asked[user], f"executes {user} ({stale})")
-    on.agree(asked["tony"], ALAN)
-    return asked["tony"]
+    on.agree(asked["tony"], ALAN, EDSGER)
+    on.execute(asked["tony"])

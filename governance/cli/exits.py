@@ -19,6 +19,7 @@ from governance.domain.errors import (
     UnreadableEventError,
     UnreadableStateError,
 )
+from projections.errors import ProjectionError
 
 
 class Exit(IntEnum):
@@ -55,6 +56,7 @@ _EXITS: tuple[tuple[tuple[type[GovernanceError], ...], Exit], ...] = (
             UnreadableEventError,
             UnreadableStateError,
             DigestMismatchError,
+            ProjectionError,
         ),
         Exit.ERROR,
     ),

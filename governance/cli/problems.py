@@ -38,6 +38,7 @@ _NEXT = {
     "idempotency-key": "use another --key, or look at the request that has this one",
     "store-unavailable": "is the database at --url there and reachable? gov db status",
     "outcome-unknown": "look (gov list) before you repeat it",
+    "view-busy": "somebody else brings the view up to date; try again",
     "approved-content": "somebody changed the store behind governance, or it is damaged; compare with a backup",
 }
 

@@ -49,11 +49,11 @@ def indented(content: RenderableType) -> Padding:
     return Padding(content, INDENT)
 
 
-def grid(rows: Iterable[Sequence[RenderableType]], *, titles: Sequence[str] = ()) -> Table:
-    """Return rows in aligned columns without lines."""
+def grid(rows: Iterable[Sequence[RenderableType]], *, titles: Sequence[str] = (), whole: int = 0) -> Table:
+    """Return rows in aligned columns without lines; the first `whole` columns are cut rather than folded."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(titles), header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold")
+    for number, title in enumerate(titles):
+        table.add_column(title, no_wrap=number < whole, overflow="ellipsis" if number < whole else "fold")
     for row in rows:
         table.add_row(*row)
     return table
@@ -122,7 +122,7 @@ def requirements(explained: Sequence[RequirementExplanation]) -> RenderableType:
     """Return the requirements of the current round: how far each is, and who can supply the rest."""
     if not explained:
         return Text("none: nobody had to approve", style="dim")
-    return grid(map(_requirement, explained), titles=("id", "step", "status", "given", "by whom it can be", "before"))
+    return grid(map(_requirement, explained), titles=("id", "step", "status", "given", "who can", "before"))
 
 
 def _requirement(each: RequirementExplanation) -> tuple[Text, ...]:

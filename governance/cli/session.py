@@ -68,9 +68,20 @@ class Session:
         if scheme not in _SCHEMES:
             msg = f"--url: not the URL of a store; write {_SQLITE}/FILE or postgresql://USER@HOST/DATABASE"
             raise InputError(msg, field="url")
-        file = self.file
-        if file is None:
-            return
+        if scheme == "sqlite":
+            self._check_file(self._file(), create=create)
+
+    def _file(self) -> Path:
+        path = self.url.removeprefix(_SQLITE)
+        if path in {"", "/", "/:memory:"}:
+            msg = f"--url: a store in memory would end with this command; name a file: {_SQLITE}/FILE"
+            raise InputError(msg, field="url")
+        if not path.startswith("/"):
+            msg = f"--url: a file's URL has three slashes, or four for an absolute path: {_SQLITE}/{path}"
+            raise InputError(msg, field="url")
+        return Path(path[1:])
+
+    def _check_file(self, file: Path, *, create: bool) -> None:
         if file.is_dir():
             msg = f"--url: {file} is a directory, not the file of a store"
             raise InputError(msg, field="url")
@@ -84,8 +95,7 @@ class Session:
     @property
     def file(self) -> Path | None:
         """Return the file of an SQLite store, None for other stores."""
-        path = self.url.removeprefix(f"{_SQLITE}/")
-        return Path(path) if path not in {"", ":memory:", self.url} else None
+        return self._file() if self.url.startswith(_SQLITE) else None
 
     @property
     def shown_url(self) -> str:

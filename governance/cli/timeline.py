@@ -9,10 +9,13 @@ from rich.text import Text
 from governance.cli.render import grid, heading, indented
 from governance.cli.text import compact, short, visible
 from governance.domain import events
+from governance.domain.changes import Change
 from governance.domain.events import Event
 from governance.domain.recorded import Recorded
 
 WITH_DAY = "%Y-%m-%d %H:%M:%S"
+_SIGNS = {"added": "+", "removed": "-", "replaced": "~"}
+_SHOWN_CHANGES = 3
 _STYLES = {
     "approval": "cyan",
     "execution": "green",
@@ -43,10 +46,15 @@ def timeline(recorded: Sequence[Recorded], *, moment: str = WITH_DAY) -> Rendera
             Text(f"{each.at:{moment}}", style="dim"),
             Text(str(each.position), style="dim"),
             Text(visible(each.by.id), style="bold"),
-            Text(sentence(each.event), style=_STYLES.get(each.event.category, "")),
+            Text(_in_its_place(each), style=_STYLES.get(each.event.category, "")),
         )
         for each in recorded
     )
+
+
+def _in_its_place(recorded: Recorded) -> str:
+    version = f"version {recorded.version}: " if isinstance(recorded.event, events.StateChanged) else ""
+    return version + sentence(recorded.event)
 
 
 def entry(recorded: Recorded) -> dict[str, Any]:
@@ -112,6 +120,17 @@ def _amended(event: events.Amended) -> str:
     )
 
 
+def _changed(event: events.StateChanged) -> str:
+    told = [f"{_SIGNS[each.kind]} {visible(each.path)} {_value(each)}" for each in event.change_set[:_SHOWN_CHANGES]]
+    left = len(event.change_set) - len(told)
+    more = f" and {left} more" if left else ""
+    return f"{', '.join(told) or 'nothing'}{more} (request {short(event.request_id)})"
+
+
+def _value(change: Change) -> str:
+    return compact(change.old if change.kind == "removed" else change.new)
+
+
 def _resolved(event: events.VersionResolved) -> str:
     return f"{event.outcome}: {visible(event.reason)}"
 
@@ -141,5 +160,5 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Superseded: lambda e: f"superseded by {short(e.by)}",
     events.Compensated: lambda e: f"put right by {short(e.by)} ({e.kind}), version {e.version}",
     events.CompensationFailed: lambda e: f"{short(e.by)} could not put it right{_quoted(e.reason)}",
-    events.StateChanged: lambda e: f"{len(e.change_set)} changes by request {short(e.request_id)}",
+    events.StateChanged: _changed,
 }

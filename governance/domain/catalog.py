@@ -1,9 +1,10 @@
 """The catalog of mutations: by which names stored mutations and states are read, and nothing else is."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
 from governance.domain.compensation import Restore
 from governance.domain.digest import digest
@@ -16,6 +17,7 @@ from governance.domain.errors import (
 from governance.domain.json_limits import check_json, dump, input_error
 from governance.domain.mutations import Mutation, StoredMutation
 from governance.domain.state import StateVersion
+from governance.domain.values import Id, Ids, Value
 
 AnyMutation = Mutation[Any]
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
@@ -59,12 +61,12 @@ class Catalog:
     def load(self, stored: StoredMutation) -> AnyMutation:
         """Return the mutation that was stored, old shapes brought up to today's."""
         known = self._mutations.get(stored.type)
-        if known is None or stored.version > known.mutation_version:
+        if known is None or not 1 <= stored.version <= known.mutation_version:
             msg = f"mutation type {stored.type!r} version {stored.version} is not known here"
             raise UnknownMutationError(msg, mutation=stored.type, version=stored.version)
         payload: dict[str, Any] = stored.payload
         if stored.version < known.mutation_version:
-            payload = known.upcast(stored.version, dict(payload))
+            payload = _upcast(known, stored)
         return self._read(known, payload)
 
     def parse(self, mutation_type: str, payload: object) -> AnyMutation:
@@ -78,8 +80,12 @@ class Catalog:
         return self._read(known, payload)
 
     def initial(self, state_id: str, state_type: str) -> StateVersion:
-        """Return version 0 of a state: the default value of its model."""
-        return self._defaults[state_type].model_copy(update={"id": state_id})
+        """Return version 0 of a state, the default value of its model; UnknownMutationError for a type of no mutation."""
+        default = self._defaults.get(state_type)
+        if default is None:
+            msg = f"states of type {state_type!r} are not known here"
+            raise UnknownMutationError(msg, state=state_id, state_type=state_type)
+        return default.model_copy(update={"id": state_id})
 
     def only_state_type(self) -> str | None:
         """Return the name of the registered state type when there is exactly one."""
@@ -89,13 +95,21 @@ class Catalog:
         """Return a fresh model of the state's value; UnreadableStateError when it does not fit."""
         model = self._states.get(state.type or "")
         if model is None:
-            return state.value
+            return deepcopy(state.value)
         try:
             return model.model_validate_json(_JSON.dump_json(state.value))
         except ValidationError as error:
             what = input_error(error).message
             msg = f"version {state.version} of state {state.id} is not a {state.type}: {what}"
             raise UnreadableStateError(msg, state=state.id, version=state.version) from None
+
+    def model(self, state_type: str | None) -> type[BaseModel]:
+        """Return the model of a state type; UnreadableStateError when it is not registered."""
+        model = self._states.get(state_type or "")
+        if model is None:
+            msg = f"state type {state_type!r} is not registered"
+            raise UnreadableStateError(msg, state_type=state_type)
+        return model
 
     def knows_state(self, state_type: str | None) -> bool:
         """Return whether the state type is registered."""
@@ -111,6 +125,7 @@ class Catalog:
         if not (isinstance(mutation, type) and issubclass(mutation, Mutation)) or mutation.apply is Mutation.apply:
             msg = f"{mutation!r} is not a mutation: derive a class from Mutation[YourState] and define apply"
             raise ConfigurationError(msg, mutation=mutation)
+        _check_declared(mutation)
         if mutation.mutation_type in self._mutations:
             msg = f"two mutations are named {mutation.mutation_type!r}; set mutation_type on one of them"
             raise ConfigurationError(msg, mutation=mutation.mutation_type)
@@ -132,6 +147,33 @@ class Catalog:
             msg = f"{name} needs a default for every field: a state that does not exist yet is {name}()"
             raise ConfigurationError(msg, state_type=name, field=input_error(error).ids["field"]) from None
         self._defaults[name] = StateVersion(id="", type=name, value=value, digest=digest(value))
+
+
+class _Declared(Value):
+    """What a mutation's class has to say of itself."""
+
+    mutation_type: Id
+    mutation_version: int = Field(ge=1, le=1_000_000)
+    tags: Ids
+
+
+def _check_declared(mutation: type[AnyMutation]) -> None:
+    try:
+        _Declared(mutation_type=mutation.mutation_type, mutation_version=mutation.mutation_version, tags=mutation.tags)
+        mutation.declared_intent()
+    except (InputError, TypeError) as error:
+        msg = f"{mutation.__name__} says nonsense of itself: {error}"
+        raise ConfigurationError(msg, mutation=mutation.__name__) from None
+
+
+def _upcast(known: type[AnyMutation], stored: StoredMutation) -> dict[str, Any]:
+    try:
+        return known.upcast(stored.version, deepcopy(stored.payload))
+    except UnknownMutationError:
+        raise
+    except Exception as error:
+        msg = f"{known.__name__}.upcast cannot read version {stored.version}: {type(error).__name__}: {error}"
+        raise UnknownMutationError(msg, mutation=stored.type, version=stored.version) from error
 
 
 def _state_type(model: type[BaseModel]) -> str:

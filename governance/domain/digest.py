@@ -1,11 +1,42 @@
 """Digests of content: SHA-256 over canonical JSON (RFC 8785), so that equal content has one digest everywhere."""
 
+import json
 from hashlib import sha256
-from typing import Any
+from typing import Any, NoReturn
 
 import rfc8785
 
 
 def digest(value: Any) -> str:
     """Return `sha256:` and 64 hex digits for a JSON value; values beyond I-JSON have been refused at the edge."""
-    return f"sha256:{sha256(rfc8785.dumps(value)).hexdigest()}"
+    return f"sha256:{sha256(canonical(value)).hexdigest()}"
+
+
+def canonical(value: Any) -> bytes:
+    """Return the canonical JSON of a value, RFC 8785.
+
+    Python's own encoder writes just that for values of ASCII text and integers, at a tenth of the cost; it differs in
+    how it writes floats and in how it sorts keys beyond the Basic Multilingual Plane. Those go the long way.
+    """
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if text.isascii() and not _holds_float(text):
+        return text.encode()
+    return rfc8785.dumps(value)
+
+
+class _FloatFoundError(Exception):
+    """The text holds a number that is not an integer."""
+
+
+def _found(_: str) -> NoReturn:
+    raise _FloatFoundError
+
+
+def _holds_float(text: str) -> bool:
+    if "." not in text and "e" not in text and "E" not in text and "N" not in text and "I" not in text:
+        return False
+    try:
+        json.loads(text, parse_float=_found, parse_constant=_found)
+    except _FloatFoundError:
+        return True
+    return False

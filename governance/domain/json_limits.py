@@ -3,17 +3,20 @@
 import json
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from governance.domain.errors import InputError
-from governance.domain.values import storable_text
+from governance.domain.values import first_problem, storable_text
 
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493 (I-JSON) section 2.2, required by RFC 8785
 _BYTES = TypeAdapter(JsonValue)
+input_error = first_problem
+"""What a failed validation becomes."""
 
 
 def check_json(value: Any, *, field: str, max_bytes: int) -> None:
@@ -38,21 +41,36 @@ def parse_json(text: str, *, field: str) -> Any:
         _refuse(field, f"is not JSON: {error}")
 
 
-def input_error(error: ValidationError, prefix: str = "") -> InputError:
-    """Return the InputError that names the first field of a failed pydantic validation and what is wrong with it."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in (*([prefix] if prefix else ()), *first["loc"])) or "value"
-    return InputError(f"{field}: {first['msg']}", field=field)
-
-
 def dump(model: BaseModel, *, field: str) -> dict[str, Any]:
     """Return a model as JSON values; InputError when it holds something that JSON cannot hold."""
     try:
         # Without warnings of wrong types: whoever dumps reads the result back, which refuses them.
         dumped: dict[str, Any] = model.model_dump(mode="json", by_alias=True, warnings=False)
+        if _has_sets(type(model)):
+            dumped = _in_order(model.model_dump(by_alias=True, warnings=False), dumped)
     except (ValueError, RecursionError) as error:
         msg = f"{field}: cannot be written as JSON: {error}"
         raise InputError(msg, field=field) from None
+    return dumped
+
+
+@cache
+def _has_sets(model: type[BaseModel]) -> bool:
+    try:
+        return '"uniqueItems"' in json.dumps(model.model_json_schema(mode="serialization"))
+    except Exception:  # a schema that cannot be written says nothing; then look
+        return True
+
+
+def _in_order(value: Any, dumped: Any) -> Any:
+    """Return the dumped JSON with what was a set sorted, since the order of a set differs from process to process."""
+    if isinstance(value, set | frozenset) and isinstance(dumped, list):
+        return sorted(dumped, key=lambda item: json.dumps(item, sort_keys=True))
+    if isinstance(value, dict) and isinstance(dumped, dict) and len(value) == len(dumped):
+        pairs = zip(value.values(), dumped.items(), strict=True)
+        return {key: _in_order(part, item) for part, (key, item) in pairs}
+    if isinstance(value, list | tuple) and isinstance(dumped, list) and len(value) == len(dumped):
+        return [_in_order(part, item) for part, item in zip(value, dumped, strict=True)]
     return dumped
 
 

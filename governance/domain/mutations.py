@@ -9,12 +9,12 @@ from governance.domain.digest import digest
 from governance.domain.effects import Effect
 from governance.domain.errors import ConfigurationError, UnknownMutationError
 from governance.domain.intent import BlastRadius, Intent, Risk, Scope
-from governance.domain.values import Value
+from governance.domain.values import Refusing, Value
 
 S = TypeVar("S", bound=BaseModel)
 
 
-class Mutation(BaseModel, Generic[S]):
+class Mutation(BaseModel, Generic[S], metaclass=Refusing):
     """What is asked for: the fields say which, `apply` says what it does to the state.
 
     `apply` must be pure: it is run on submission to show what would change, and again at execution, perhaps in another

@@ -86,7 +86,7 @@ class OpenedRequirement(Value):
         return next((vote for vote in self.votes if person in {vote.approver, vote.delegated_by}), None)
 
     def vote_behind_which(self, people: frozenset[str]) -> Vote | None:
-        """Return the decision behind which one of these people stands: as approver, or by acting for one or the other way."""
+        """Return the decision behind which one of these people stands: as approver, as delegate, or as who cast it."""
         behind = ((vote, {vote.approver, vote.cast_by, vote.delegated_by}) for vote in self.votes)
         return next((vote for vote, those in behind if not people.isdisjoint(those)), None)
 

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
 from governance.domain.actors import Actor
-from governance.domain.errors import ConfigurationError
-from governance.domain.json_limits import input_error
+from governance.domain.errors import ConfigurationError, InputError
 from governance.domain.values import Id, Moment, Value
 
 Who = str | Iterable[str]
+MAX_NUMBER = 10_000
+MAX_DURATION = timedelta(days=36_525)
 
 
 class Approver(Value):
@@ -50,8 +51,8 @@ class ApprovalRequirement(Value):
         if not self.approvers:
             msg = "an approval needs at least one approver: role=, group=, actor= or any_of="
             raise ValueError(msg)
-        if self.quorum < 1 or self.step < 1 or self.vetoes < 1:
-            msg = "quorum, step and the number of vetoes start at 1"
+        if not all(1 <= number <= MAX_NUMBER for number in (self.quorum, self.step, self.vetoes)):
+            msg = f"quorum, step and the number of vetoes are from 1 to {MAX_NUMBER:,}"
             raise ValueError(msg)
         if any(step >= self.step for step in self.different_from):
             msg = f"different_from_step names earlier steps; this is step {self.step}"
@@ -60,8 +61,9 @@ class ApprovalRequirement(Value):
         if named is not None and self.quorum > len(named):
             msg = f"a quorum of {self.quorum} cannot be met by {len(named)} named people"
             raise ValueError(msg)
-        if self.expires_after is not None and (self.expires_at is not None or self.expires_after <= timedelta()):
-            msg = "give either expires_after, longer than zero, or expires_at"
+        after = self.expires_after
+        if after is not None and (self.expires_at is not None or not timedelta() < after <= MAX_DURATION):
+            msg = f"give either expires_after, longer than zero and up to {MAX_DURATION.days:,} days, or expires_at"
             raise ValueError(msg)
         return self
 
@@ -118,8 +120,8 @@ def approval(
     Lower steps come first. The deadline is an aware time, or a duration from the moment when the requirement opens.
     With `veto` one rejection ends the request (with `veto=2`, two do); without, only when the quorum cannot be met any
     more. Who approved in a step of `different_from_step` may not approve here. A delegate may delegate on only with
-    `chains`. Raises
-    ConfigurationError for what nobody can fill: no approvers, a quorum below 1 or above the number of named people.
+    `chains`. Raises ConfigurationError for what nobody can fill: no approvers, a quorum below 1 or above the number of
+    named people; InputError, naming the field, for what is no id, number or time.
     """
     try:
         approvers = (
@@ -140,9 +142,13 @@ def approval(
             different_from=_steps(different_from_step),
             chains=chains,
         )
-    except ValidationError as error:
-        refused = input_error(error, "approval")
-        raise ConfigurationError(refused.message, requirement=name, **refused.ids) from None
+    except InputError as error:
+        if error.ids["field"] == "value":
+            raise ConfigurationError(error.message.removeprefix("value: "), requirement=name) from None
+        raise InputError(f"approval.{error.message}", field=f"approval.{error.ids['field']}") from None
+    except (TypeError, ValueError) as error:
+        msg = f"approval: {error}"
+        raise InputError(msg, field="approval") from None
 
 
 def _steps(steps: int | Iterable[int]) -> tuple[int, ...]:

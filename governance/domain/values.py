@@ -2,16 +2,45 @@
 
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from governance.domain.errors import InputError
 
 MAX_ID_CHARS = 200
 MAX_TEXT_CHARS = 10_000
 _NOT_IN_IDS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-class Value(BaseModel):
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class Refusing(ModelMetaclass):
+    """Makes classes that answer a call with wrong arguments by InputError, naming the field, like all of this package.
+
+    Only the call does: `model_validate` and nested values fail as usual with pydantic.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the new value, or refuse."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except ValidationError as error:
+            raise first_problem(error) from None
+
+
+def first_problem(error: ValidationError, prefix: str = "") -> InputError:
+    """Return the InputError that names the first field of a failed pydantic validation and what is wrong with it."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in (*([prefix] if prefix else ()), *first["loc"])) or "value"
+    return InputError(f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field)
+
+
+class Value(BaseModel, metaclass=Refusing):
     """An immutable value that refuses unknown fields and does not coerce types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
@@ -63,7 +92,11 @@ def _as_tuple(value: Any) -> Any:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        msg = "is beyond the calendar in UTC"
+        raise ValueError(msg) from None
 
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS), AfterValidator(_printable_id)]

@@ -45,6 +45,19 @@ def encode(text: object, what: str, limit: int) -> bytes:
     return encoded
 
 
+def stored_form(originator_id: object) -> bytes | None:
+    """Returns the id of a stream as it is stored, or None for one that no event can have."""
+    try:
+        return encode(str(originator_id), "stream", MAX_STREAM_BYTES)
+    except DataError:
+        return None
+
+
+def bounded(number: int) -> int:
+    """Returns the version or position, or the nearest one that both databases can hold."""
+    return max(-1, min(number, MAX_VERSION))
+
+
 def checked_version(version: int) -> int:
     """Returns the version; raises DataError if it is not an integer that both databases can hold."""
     if type(version) is not int or not 0 <= version <= MAX_VERSION:

@@ -8,12 +8,13 @@ therefore never waits and never changes threads.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import TypeAlias
 
 from eventsourcing.persistence import PersistenceError
 
 from governance.event_store.append import Append
-from governance.event_store.deadline import Deadline
+from governance.event_store.deadline import Deadline, now
 from governance.event_store.recorder import AppendQueueFull, OutcomeUnknown, StoreUnavailable
 from governance.event_store.settings import RecorderSettings
 
@@ -73,7 +74,11 @@ class GroupCommit:
         """Stores the append together with others and returns its positions, or raises why not."""
         waiting = Waiting(append)
         if not self._enter(waiting):
-            self._await_turn(waiting)
+            try:
+                self._await_turn(waiting)
+            except BaseException:
+                self._withdraw(waiting)
+                raise
         if waiting.leads:
             self._lead()
         return waiting.positions()
@@ -119,17 +124,29 @@ class GroupCommit:
     def _await_turn(self, waiting: Waiting) -> None:
         if waiting.turn.acquire(timeout=waiting.append.deadline.remaining()):
             return
-        with self._mutex:
-            if waiting in self._queue:
-                self._remove(waiting)
-                msg = "the append waited for its flush until its time was up; nothing was stored"
-                raise StoreUnavailable(msg)
+        if self._withdraw(waiting):
+            msg = "the append waited for its flush until its time was up; nothing was stored"
+            raise StoreUnavailable(msg)
         # It is in a flush, which ends by the earliest deadline in it: this wait is short.
         waiting.turn.acquire(timeout=self._settings.budget_seconds)
 
+    def _withdraw(self, waiting: Waiting) -> bool:
+        """Takes the append out of the queue and returns whether it was still there, and so was never sent."""
+        with self._mutex:
+            found = waiting in self._queue
+            if found:
+                self._queue.remove(waiting)
+                self._uncount(waiting.append)
+            if waiting.leads:
+                # It had just been chosen: another has to lead, or nobody would.
+                waiting.leads = False
+                self._choose_leader()
+        return found
+
     def _lead(self) -> None:
-        batch = self._take()
+        batch: list[Waiting] = []
         try:
+            batch = self._take()
             self._settle(batch)
         finally:
             self._pass_on(batch)
@@ -145,16 +162,11 @@ class GroupCommit:
                 size += append.size
                 if batch and (events > settings.flush_events or size > settings.flush_bytes):
                     break
-                batch.append(self._queue[0])
-                self._remove(self._queue[0])
+                batch.append(self._queue.popleft())
+                self._uncount(append)
             if self._held_back:
                 self._room.notify_all()
         return batch
-
-    def _remove(self, waiting: Waiting) -> None:
-        self._queue.remove(waiting)
-        self._queued_events -= len(waiting.append.rows)
-        self._queued_bytes -= waiting.append.size
 
     def _settle(self, batch: Sequence[Waiting]) -> None:
         todo = self._in_time(batch)
@@ -172,25 +184,41 @@ class GroupCommit:
         try:
             outcomes = self._flush([waiting.append for waiting in part], deadline)
         except PersistenceError as error:
-            outcomes = [error] * len(part)
+            # Each thread raises an error of its own, because raising one changes it.
+            outcomes = [copied(error) for _ in part]
         for waiting, outcome in zip(part, outcomes, strict=True):
             waiting.outcome = outcome
 
     def _in_time(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        last_chance = now() + self._least_seconds
         for waiting in batch:
-            if waiting.append.deadline.remaining() < self._least_seconds:
+            if waiting.append.deadline.at < last_chance:
                 waiting.outcome = StoreUnavailable("too little time was left to store it; nothing was stored")
         return [waiting for waiting in batch if waiting.outcome is None]
 
     def _pass_on(self, batch: Sequence[Waiting]) -> None:
         with self._mutex:
-            if self._queue:
-                self._queue[0].leads = True
-                self._queue[0].turn.release()
-            else:
-                self._leading = False
-                if self._closed:
-                    self._room.notify_all()
+            self._choose_leader()
         for waiting in batch:
             if not waiting.leads:
                 waiting.turn.release()
+
+    def _choose_leader(self) -> None:
+        if self._queue:
+            self._queue[0].leads = True
+            self._queue[0].turn.release()
+            return
+        self._leading = False
+        if self._closed:
+            self._room.notify_all()
+
+    def _uncount(self, append: Append) -> None:
+        self._queued_events -= len(append.rows)
+        self._queued_bytes -= append.size
+
+
+def copied(error: PersistenceError) -> PersistenceError:
+    """Returns an equal error with the same cause."""
+    another = copy(error)
+    another.__cause__ = error.__cause__
+    return another

@@ -47,18 +47,14 @@ class EventLog(Application[str]):
         """Return the mapper of envelopes."""
         return EnvelopeMapper(self.construct_transcoder())
 
-    def append(self, recorded: Sequence[Recorded]) -> Sequence[Recorded]:
-        """Store the events in one transaction and return them with their positions.
+    def append(self, recorded: Sequence[Recorded]) -> Sequence[int]:
+        """Store the events in one transaction and return their positions, in the same order.
 
         Raises ConcurrencyError (`ids["stream"]` names where) when a version is taken, StoreUnavailableError when
         nothing was stored for want of a database, OutcomeUnknownError when that could not be found out.
         """
         with translated_errors():
-            recordings = self.events.put(cast(Any, recorded))
-        return [
-            each.model_copy(update={"position": done.notification.id})
-            for each, done in zip(recorded, recordings, strict=True)
-        ]
+            return self._given.insert_events([self.mapper.to_stored_event(cast(Any, each)) for each in recorded])
 
     def stream(
         self, stream: str, *, after: int = 0, upto: int | None = None, limit: int | None = None

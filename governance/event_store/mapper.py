@@ -1,6 +1,7 @@
 """Between events and stored bytes: a readable JSON envelope, and the topic that is the event's own short name."""
 
 import json
+from functools import lru_cache
 from typing import Any, Literal
 
 from eventsourcing.persistence import Mapper, Notification, StoredEvent
@@ -28,6 +29,15 @@ class Envelope(Value):
     append: str
 
 
+@lru_cache(maxsize=1024)
+def _actor_json(actor: Actor) -> str:
+    return actor.model_dump_json()
+
+
+def _text_json(text: str | None) -> str:
+    return "null" if text is None else json.dumps(text, ensure_ascii=False)
+
+
 def _envelope(topic: str, event: type[Fact]) -> type[BaseModel]:
     fields: dict[str, Any] = {
         "type": (Literal[topic], ...),
@@ -46,22 +56,19 @@ class EnvelopeMapper(Mapper[str]):
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """Return an envelope's stored form: UTF-8 JSON, one object."""
         recorded: Recorded = domain_event
-        topic = type(recorded.event).__name__
-        envelope: Any = _ENVELOPES[topic].model_construct(
-            type=topic,
-            v=recorded.event.schema_version,
-            at=recorded.at,
-            by=recorded.by,
-            correlation=recorded.correlation_id,
-            causation=recorded.causation_id,
-            append=recorded.append_id,
-            data=recorded.event,
+        event = recorded.event
+        topic = type(event).__name__
+        at = recorded.at.isoformat().replace("+00:00", "Z")
+        envelope = (
+            f'{{"type":"{topic}","v":{event.schema_version},"at":"{at}","by":{_actor_json(recorded.by)},'
+            f'"correlation":{_text_json(recorded.correlation_id)},"causation":{_text_json(recorded.causation_id)},'
+            f'"append":{_text_json(recorded.append_id)},"data":{event.model_dump_json()}}}'
         )
         return StoredEvent(
             originator_id=recorded.stream,
             originator_version=recorded.version,
             topic=topic,
-            state=envelope.model_dump_json().encode(),
+            state=envelope.encode(),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import pq
 
-from governance.event_store.append import MAX_VERSION, Append
+from governance.event_store.append import MAX_VERSION, Append, bounded, stored_form
 from governance.event_store.deadline import Deadline, now
 from governance.event_store.group_commit import GroupCommit, Outcome
 from governance.event_store.postgres_append import PostgresAppender
@@ -108,11 +108,14 @@ class PostgresRecorder(EventRecorder):
     ) -> Sequence[Notification]:
         """Returns the events of one stream, by version."""
         statement = self._statements.backwards if desc else self._statements.forwards
+        stream = stored_form(originator_id)
+        if stream is None:
+            return []
         parameters = [
-            str(originator_id).encode(errors="replace"),
-            int8(-1 if gt is None else gt),
-            int8(MAX_VERSION if lte is None else lte),
-            None if limit is None else int8(limit),
+            stream,
+            int8(-1 if gt is None else bounded(gt)),
+            int8(MAX_VERSION if lte is None else bounded(lte)),
+            None if limit is None else int8(max(0, limit)),
         ]
         return self._notifications(statement, parameters)
 
@@ -134,7 +137,7 @@ class PostgresRecorder(EventRecorder):
             if len(page) == limit or (stop is not None and stop <= known.position):
                 return page
         head = self.max_notification_id() or 0
-        return self._page(first, limit, stop, topics, head) if head >= first else ()
+        return self._page(first, limit, stop, topics, head) if head >= first else []
 
     def max_notification_id(self) -> int | None:
         """Returns the position of the last settled event, or None if there is none."""
@@ -195,7 +198,7 @@ class PostgresRecorder(EventRecorder):
         self, first: int, limit: int, stop: int | None, topics: Sequence[str], head: int
     ) -> Sequence[Notification]:
         last = head if stop is None else min(stop, head)
-        parameters: list[bytes | None] = [int8(first), int8(last), int8(limit)]
+        parameters: list[bytes | None] = [int8(bounded(first)), int8(bounded(last)), int8(max(0, limit))]
         if not topics:
             return self._notifications(self._statements.feed, parameters)
         parameters.append(text_array([topic.encode() for topic in topics]))

@@ -163,6 +163,8 @@ def encoded(appends: Sequence[Append]) -> list[bytes | None]:
 
 def outcomes(appends: Sequence[Append], answers: Sequence[int | None]) -> list[Outcome]:
     """Returns what the statement's answers mean for each append."""
+    if len(answers) == len(appends) and all(answers):
+        return [[position] for position in answers if position]
     result: list[Outcome] = []
     at = 0
     for append in appends:

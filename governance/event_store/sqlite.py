@@ -11,7 +11,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
 
-from governance.event_store.append import MAX_VERSION, Append
+from governance.event_store.append import MAX_VERSION, Append, bounded, stored_form
 from governance.event_store.deadline import Deadline
 from governance.event_store.group_commit import GroupCommit, Outcome
 from governance.event_store.migrations import pending, statements, status
@@ -80,9 +80,12 @@ class SqliteRecorder(EventRecorder):
         limit: int | None = None,
     ) -> Sequence[Notification]:
         """Returns the events of one stream, by version."""
-        stream = str(originator_id)
-        last = MAX_VERSION if lte is None else lte
-        parameters = (stream, -1 if gt is None else gt, last, NO_LIMIT if limit is None else limit)
+        stream = stored_form(originator_id)
+        if stream is None:
+            return []
+        first = -1 if gt is None else bounded(gt)
+        last = MAX_VERSION if lte is None else bounded(lte)
+        parameters = (stream.decode(), first, last, NO_LIMIT if limit is None else max(0, limit))
         return self._notifications(_BACKWARDS if desc else _FORWARDS, parameters)
 
     def select_notifications(
@@ -95,8 +98,9 @@ class SqliteRecorder(EventRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         """Returns settled events in global order."""
-        first = 1 if start is None else start + (not inclusive_of_start)
-        last = MAX_VERSION if stop is None else stop
+        first = 1 if start is None else bounded(start + (not inclusive_of_start))
+        last = MAX_VERSION if stop is None else bounded(stop)
+        limit = max(0, limit)
         if topics:
             return self._notifications(_FEED_OF_TOPICS, (first, last, json.dumps(list(topics)), limit))
         return self._notifications(_FEED, (first, last, limit))

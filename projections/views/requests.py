@@ -1,5 +1,6 @@
 """The view `requests`: one row per mutation request, as it stands now."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import BigInteger, Column, Integer, Text
@@ -12,7 +13,7 @@ from projections.view import Rows, View
 from projections.vocabulary import DECISION_BITS, RISKS, SCOPES
 
 COLUMNS: Final[tuple[Column[Any], ...]] = (
-    Column("id", KEY, nullable=False),
+    Column("request_id", KEY, nullable=False),
     Column("created_position", POSITION, nullable=False),
     Column("position", POSITION, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -75,8 +76,8 @@ class Requests(View[Request]):
         ViewTable(
             "requests",
             COLUMNS,
-            key=("id",),
-            owner="id",
+            key=("request_id",),
+            owner="request_id",
             indexes=(
                 Key(("created_position",), unique=True),
                 Key(("position",), unique=True),
@@ -91,7 +92,7 @@ class Requests(View[Request]):
                 Key(("updated_at",)),
                 Key(("correlation_id",)),
                 Key(("executed_at",)),
-                Key(("expires_at",)),
+                Key(("expires_at", "created_position")),
             ),
         ),
         ViewTable(
@@ -106,7 +107,7 @@ class Requests(View[Request]):
         **{
             name: Plain(name)
             for name in (
-                "id", "state_id", "state_type", "mutation_type", "status", "requester", "requester_kind",
+                "request_id", "state_id", "state_type", "mutation_type", "status", "requester", "requester_kind",
                 "requester_name", "on_behalf_of", "category", "stale", "end_code", "correlation_id",
                 "idempotency_key", "supersedes", "superseded_by", "compensates", "compensation_kind",
                 "compensation_trigger", "compensated_by",
@@ -136,6 +137,13 @@ class Requests(View[Request]):
         "effect": Labels("requests_labels", "effect"),
         "decision": Bits("decisions", DECISION_BITS),
     }  # fmt: skip
+
+    sorts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "created": ("created_position",),
+        "updated": ("position",),
+        "risk": ("risk", "created_position"),
+        "expires": ("expires_at", "created_position"),
+    }
 
     def begin(self, stream: str) -> Request:
         """Return a request before its first event."""

@@ -54,6 +54,20 @@ def test_stream_gives_back_its_events_with_their_positions(recorder: EventRecord
     assert [stored.originator_version for stored in recorder.select_events("s", desc=True, limit=2)] == [5, 4]
 
 
+@pytest.mark.parametrize("stream", ["", "s\0", "s\ud800", "x" * 2_000])
+def test_stream_that_cannot_be_is_empty(recorder: EventRecorder, stream: str) -> None:
+    recorder.insert_events([event("s?", 1), event("s", 1)])
+    assert recorder.select_events(stream) == []
+
+
+def test_bounds_beyond_what_can_be_stored_are_harmless(recorder: EventRecorder) -> None:
+    recorder.insert_events([event("s", 1)])
+    assert len(recorder.select_events("s", gt=-(10**30), lte=10**30, limit=10**9)) == 1
+    assert recorder.select_events("s", gt=10**30, limit=0) == []
+    assert len(recorder.select_notifications(-(10**30), 10, 10**30)) == 1
+    assert recorder.select_notifications(10**30, 10) == []
+
+
 def test_taken_version_is_a_conflict_that_names_it(recorder: EventRecorder) -> None:
     recorder.insert_events([event("s", 1)])
     with pytest.raises(VersionConflict, match="version 1 of stream 's'") as caught:

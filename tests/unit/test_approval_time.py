@@ -6,7 +6,6 @@ import pytest
 
 from governance import SYSTEM, ApprovalExpiredError, RejectionReason, Status, approval
 from governance.domain.commands import Approve, Cancel, Command, Expire, Reject, Withdraw
-from governance.domain.expiry import due
 from governance.domain.events import (
     ApprovalExpired,
     ApprovalGranted,
@@ -17,6 +16,7 @@ from governance.domain.events import (
     QuorumReached,
     Rejected,
 )
+from governance.domain.expiry import due
 from tests.cases import ALAN, EDSGER, GRACE, HOUR, INSTANT, START, granted, requirement_of, submitted
 from tests.spec import by, fold, given
 

@@ -12,15 +12,20 @@ from governance import (
     RejectionReason,
     Status,
     approval,
+    role,
 )
 from governance.domain.commands import (
     Approve,
+    BreakGlass,
     Cancel,
     Command,
     Comment,
+    Delegate,
     Execute,
     Expire,
+    Reassign,
     Reject,
+    Review,
     Supersede,
     Withdraw,
 )
@@ -32,12 +37,13 @@ from governance.domain.events import (
     Event,
     ExecutionFailed,
     Expired,
+    GlassBroken,
     Rejected,
     Superseded,
 )
 from governance.domain.lifecycle import COMMANDS, LEGAL, check_transition
-from tests.cases import ALAN, GRACE, OTHER_ID, START, WORKER, evaluation, executed, submitted
-from tests.spec import LATER, fold
+from tests.cases import ALAN, GRACE, HOUR, OTHER_ID, ROOT, START, WORKER, evaluation, executed, submitted
+from tests.spec import LATER, by, fold
 
 HISTORIES: dict[str, tuple[Event, ...]] = {
     "pending": submitted(approval(role="lead")),
@@ -51,10 +57,16 @@ HISTORIES: dict[str, tuple[Event, ...]] = {
     "failed": (*submitted(), ExecutionFailed(attempt=3, error="no", final=True)),
 }
 
+BROKEN = by(ALAN, GlassBroken(reason="fire", requirements=(), review_until=LATER))
+
 CALLS: dict[str, Command] = {
     "approve": Approve(actor=ALAN),
     "reject": Reject(actor=ALAN, rejection=RejectionReason()),
     "withdraw": Withdraw(actor=ALAN),
+    "delegate": Delegate(actor=ALAN, to="tony", until=LATER + HOUR),
+    "reassign": Reassign(actor=ROOT, requirement="1.1", approvers=(role("auditor"),), reason="away"),
+    "break glass": BreakGlass(actor=ALAN, reason="fire", permission="lead", review_after=HOUR),
+    "review": Review(actor=ROOT, justified=True, comment="fine", permission="auditor"),
     "comment": Comment(actor=ALAN, text="hm"),
     "cancel": Cancel(actor=GRACE),
     "expire": Expire(actor=GRACE),
@@ -66,6 +78,10 @@ ALLOWED = {
     "approve": "pending",
     "reject": "pending",
     "withdraw": "pending",
+    "delegate": "pending",
+    "reassign": "pending",
+    "break glass": "pending",
+    "review": "pending approved executed compensated rejected canceled expired superseded failed",
     "comment": "pending approved executed compensated rejected canceled expired superseded failed",
     "cancel": "pending approved",
     "expire": "pending approved",
@@ -104,7 +120,7 @@ def test_nothing_is_missing_from_the_tables() -> None:
 @pytest.mark.parametrize("status", HISTORIES)
 @pytest.mark.parametrize("command", CALLS)
 def test_command_is_for_its_statuses_only(command: str, status: str) -> None:
-    request = fold(*HISTORIES[status])
+    request = fold(*HISTORIES[status], *([BROKEN] if command == "review" else []))
     refused = _refusal(CALLS[command], request)
     if status in ALLOWED[command].split():
         assert not isinstance(refused, InvalidTransitionError)

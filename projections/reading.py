@@ -1,0 +1,157 @@
+"""Reading one view: where it stands, a page of its rows, or how many there are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ClauseElement, Connection, Executable, Select, Table, func, literal, select
+from sqlalchemy.ext.compiler import compiles
+
+from governance.domain.errors import InputError
+from projections.conditions import Conditions
+from projections.database import Database
+from projections.errors import ViewNotBuiltError
+from projections.filters import AllOf, Filter, Has, Labels
+from projections.generations import Generation, check_definition, live
+from projections.labels import label
+from projections.paging import Page, Sort, check_limit, read_cursor, write_cursor
+from projections.view import View
+
+Found = Mapping[str, Any]
+MOST_COUNTED: Final = 10_000
+EVERYTHING: Final = AllOf(parts=())
+"""The filter that every row passes."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of a view: which rows, in which order (`-` turns it round), how many, and after which cursor."""
+
+    where: Filter = EVERYTHING
+    sort: str = "-created"
+    limit: int = 50
+    after: str | None = None
+
+    def scope(self, view: str) -> str:
+        """Return what a cursor is good for: the same view, filter and order."""
+        return f"{view}\n{self.sort}\n{self.where.model_dump_json()}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows there are; `exact` is False for an estimate, and then `at_least` may be all that is known."""
+
+    rows: int
+    exact: bool
+    position: int
+
+
+class Reader:
+    """Reads the live generation of one view."""
+
+    def __init__(self, database: Database, view: type[View[Any]]) -> None:
+        self._database = database
+        self._view = view
+
+    def page(self, ask: Ask) -> Page[Found]:
+        """Return the page of rows."""
+        limit = check_limit(ask.limit)
+        sort = self.sort(ask.sort)
+        with self._database.read() as connection:
+            generation = self.generation(connection)
+            tables = self.tables(generation)
+            main = tables[self._view.tables[0].name]
+            query = self._select(ask.where, sort, tables)
+            if ask.after is not None:
+                query = query.where(sort.after(main, read_cursor(ask.scope(self._view.name), ask.after, sort, main)))
+            rows = connection.execute(query.order_by(*sort.order(main)).limit(limit + 1)).mappings().all()
+        return self.cut(rows, limit, sort, ask.scope(self._view.name), generation.position)
+
+    def cut(self, rows: Any, limit: int, sort: Sort, scope: str, position: int) -> Page[Found]:
+        """Return the page of up to `limit` rows out of one more than that."""
+        more = len(rows) > limit
+        cursor = write_cursor(scope, [rows[limit - 1][name] for name in sort.columns]) if more else None
+        return Page(tuple(rows[:limit]), cursor, position)
+
+    def count(self, where: Filter, *, exact: bool) -> Count:
+        """Return how many rows match: all of them counted, or as the planner guesses."""
+        with self._database.read() as connection:
+            generation = self.generation(connection)
+            tables = self.tables(generation)
+            main = tables[self._view.tables[0].name]
+            query = select(literal(1)).select_from(main).where(self.condition(where, tables))
+            if exact:
+                counted = connection.scalar(select(func.count()).select_from(query.subquery())) or 0
+                return Count(counted, True, generation.position)
+            return self._estimate(connection, query, generation)
+
+    def generation(self, connection: Connection) -> Generation:
+        """Return the live generation; ViewNotBuiltError before there is one, and errors for another definition."""
+        found = live(connection, self._view.name)
+        if found is None:
+            msg = f"view {self._view.name} has not been built yet: run the projections (gov projections run)"
+            raise ViewNotBuiltError(msg, view=self._view.name)
+        check_definition(found, self._view)
+        return found
+
+    def tables(self, generation: Generation) -> dict[str, Table]:
+        """Return the tables of the generation by their names within the view."""
+        return {each.name: each.generation(generation.generation) for each in self._view.tables}
+
+    def condition(self, where: Filter, tables: Mapping[str, Table]) -> Any:
+        """Return the condition on the main table."""
+        main = tables[self._view.tables[0].name]
+        return Conditions(self._database, self._view.fields, main, tables).of(where)
+
+    def sort(self, name: str) -> Sort:
+        """Return the order that the view declares under the name; InputError for any other."""
+        columns = self._view.sorts.get(name.removeprefix("-"))
+        if columns is None:
+            msg = f"sort: there is no order {name[:80]!r} (there are: {', '.join(self._view.sorts)}; - turns one round)"
+            raise InputError(msg, field="sort")
+        return Sort(columns, name.startswith("-"))
+
+    def _select(self, where: Filter, sort: Sort, tables: Mapping[str, Table]) -> Select[Any]:
+        main = tables[self._view.tables[0].name]
+        condition = self.condition(where, tables)
+        driving = self._driving_label(where, sort)
+        if driving is None:
+            return select(main).where(condition)
+        # The label's own index gives the rows in order, however few they are among the others.
+        field, value = driving
+        side = tables[field.table].alias()
+        joined = main.join(side, side.c[field.owner] == main.c[field.owner])
+        mine = (side.c.kind == field.kind) & (side.c.value == label(value))
+        return select(main).select_from(joined).where(mine, condition)
+
+    def _driving_label(self, where: Filter, sort: Sort) -> tuple[Labels, str] | None:
+        if sort.columns != ("created_position",):
+            return None
+        parts = where.parts if isinstance(where, AllOf) else (where,)
+        for part in parts:
+            field = self._view.fields.get(part.field) if isinstance(part, Has) else None
+            if isinstance(part, Has) and isinstance(field, Labels) and (len(part.values) == 1):
+                return field, part.values[0]
+        return None
+
+    def _estimate(self, connection: Connection, query: Select[Any], generation: Generation) -> Count:
+        if self._database.on_postgres:
+            told = connection.scalar(_Explain(query))
+            plan = json.loads(told) if isinstance(told, str) else told
+            return Count(int(plan[0]["Plan"]["Plan Rows"]), False, generation.position)
+        some = select(func.count()).select_from(query.limit(MOST_COUNTED + 1).subquery())
+        counted = connection.scalar(some) or 0
+        return Count(counted, counted <= MOST_COUNTED, generation.position)
+
+
+class _Explain(Executable, ClauseElement):
+    inherit_cache = False
+
+    def __init__(self, query: Select[Any]) -> None:
+        self.query = query
+
+
+@compiles(_Explain)
+def _explain(element: _Explain, compiler: Any, **options: Any) -> str:
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.query, **options)}"

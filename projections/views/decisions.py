@@ -1,0 +1,141 @@
+"""The view `decisions`: everything that was decided about requests, by whom, when and why; one row per event."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import BigInteger, Column, Text
+
+from governance.event_store.registry import EVENTS
+from projections.about import FIELDS, UNKNOWN, about, columns
+from projections.events import AnyEvent
+from projections.filters import Fields, Plain, Words
+from projections.labels import folded
+from projections.tables import KEY, POSITION, Key, Moment, ViewTable, stored_moment
+from projections.view import Row, Rows, View
+
+CATEGORIES: Final[dict[str, str]] = {topic: event.category for topic, event in EVENTS.items()}
+DECISIONS: Final[tuple[Column[Any], ...]] = (
+    Column("position", POSITION, nullable=False),
+    Column("request_id", KEY, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("decided_in", KEY, nullable=False),
+    Column("decision", KEY, nullable=False),
+    Column("code", KEY),
+    Column("at", Moment, nullable=False),
+    Column("actor", KEY, nullable=False),
+    Column("actor_kind", KEY, nullable=False),
+    Column("actor_name", KEY),
+    Column("acting_for", KEY),
+    Column("requirement_id", KEY),
+    Column("why", Text),
+    Column("why_folded", Text),
+    *columns(),
+)
+
+
+class Known:
+    """What is known of the request that decisions are about."""
+
+    __slots__ = ("about", "request_id")
+
+    def __init__(self, stream: str) -> None:
+        self.request_id = stream
+        self.about: Row = UNKNOWN
+
+
+class Decisions(View[Known]):
+    """One row per event of a request."""
+
+    name: ClassVar[str] = "decisions"
+    remembers = "first"
+    tables: ClassVar[tuple[ViewTable, ...]] = (
+        ViewTable(
+            "decisions",
+            DECISIONS,
+            key=("position",),
+            written="appended",
+            owner="request_id",
+            indexes=(
+                Key(("request_id", "position")),
+                Key(("decided_in", "position")),
+                Key(("decision", "position")),
+                Key(("actor", "position")),
+                Key(("state_id", "position")),
+                Key(("at",)),
+            ),
+        ),
+    )
+    fields: ClassVar[Fields] = {
+        **FIELDS,
+        **{
+            name: Plain(name)
+            for name in (
+                "decided_in", "decision", "code", "actor", "actor_kind", "actor_name", "acting_for", "requirement_id",
+            )
+        },
+        **{name: Plain(name, "number") for name in ("position", "version")},
+        "at": Plain("at", "moment"),
+        "why": Words("why", "why_folded"),
+    }  # fmt: skip
+    sorts: ClassVar[Mapping[str, tuple[str, ...]]] = {"decided": ("position",)}
+
+    def begin(self, stream: str) -> Known:
+        """Return a request of which nothing is known."""
+        return Known(stream)
+
+    def apply(self, state: Known, event: AnyEvent, rows: Rows) -> None:
+        """Add the row of the event."""
+        if event.topic == "Created":
+            state.about = about(event.data, event.at)
+        by, why = event.by, _why(event)
+        row = (
+            event.position,
+            state.request_id,
+            event.version,
+            CATEGORIES[event.topic],
+            event.topic,
+            _code(event),
+            stored_moment(event.at),
+            by.id,
+            by.kind,
+            by.name,
+            by.on_behalf_of,
+            getattr(event.data, "requirement_id", None),
+            why,
+            folded(why),
+            *state.about,
+        )
+        rows.add("decisions", row)
+
+
+def _why(event: AnyEvent) -> str | None:
+    data = event.data
+    match event.topic:
+        case "Created" | "ApprovalWithdrawn" | "VersionResolved" | "Rejected" | "Canceled" | "CompensationFailed":
+            found = data.reason
+        case "ApprovalGranted":
+            found = data.comment
+        case "ApprovalRejected":
+            found = data.rejection.message or data.rejection.code
+        case "Commented":
+            found = data.text
+        case "ExecutionFailed":
+            found = data.error
+        case _:
+            found = None
+    return found
+
+
+def _code(event: AnyEvent) -> str | None:
+    match event.topic:
+        case "VersionResolved":
+            code = event.data.outcome
+        case "Rejected":
+            code = event.data.code
+        case "ApprovalRejected":
+            code = event.data.rejection.code
+        case "Compensated":
+            code = event.data.kind
+        case _:
+            code = None
+    return code

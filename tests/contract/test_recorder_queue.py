@@ -1,0 +1,140 @@
+"""What the queue in front of a store promises, with a store that does as the test says."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
+
+import pytest
+from eventsourcing.persistence import DataError, StoredEvent
+
+from governance.event_store.append import Append
+from governance.event_store.deadline import Deadline
+from governance.event_store.group_commit import FlushSpoiled, GroupCommit, Outcome
+from governance.event_store.recorder import OutcomeUnknown, StoreUnavailable
+from governance.event_store.settings import RecorderSettings
+
+SETTINGS = RecorderSettings(budget_seconds=1)
+
+
+def append(number: int, seconds: float = 1) -> Append:
+    event = StoredEvent(originator_id="s", originator_version=number, topic="Created", state=b"{}")
+    return Append([event], Deadline.after(seconds), 1_000)
+
+
+class Store:
+    """Answers each append with its version as its position, once the gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.flushes: list[list[int]] = []
+        self.before: Callable[[Sequence[Append]], None] = lambda appends: None
+
+    def flush(self, appends: Sequence[Append], deadline: Deadline) -> Sequence[Outcome]:
+        self.flushes.append([one.rows[0].version for one in appends])
+        self.before(appends)
+        self.gate.wait(5)
+        return [[one.rows[0].version] for one in appends]
+
+
+def wait_for_flush(store: Store) -> None:
+    while not store.flushes:
+        sleep(0.001)
+
+
+def test_those_who_come_during_a_flush_share_the_next_one() -> None:
+    store = Store()
+    lane = GroupCommit(store.flush, SETTINGS)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(lane.append, append(0))
+        wait_for_flush(store)
+        others = [threads.submit(lane.append, append(number)) for number in range(1, 9)]
+        sleep(0.1)
+        store.gate.set()
+        assert first.result() == [0]
+        assert [one.result() for one in others] == [[number] for number in range(1, 9)]
+    assert [len(flush) for flush in store.flushes] == [1, 8]
+
+
+def test_one_who_runs_out_of_time_in_the_queue_does_not_stop_the_others() -> None:
+    store = Store()
+    lane = GroupCommit(store.flush, SETTINGS)
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(lane.append, append(1))
+        wait_for_flush(store)
+        hasty = threads.submit(lane.append, append(2, seconds=0.05))
+        sleep(0.02)
+        patient = threads.submit(lane.append, append(3))
+        assert isinstance(hasty.exception(), StoreUnavailable)
+        store.gate.set()
+        assert (first.result(), patient.result()) == ([1], [3])
+    assert store.flushes == [[1], [3]]
+
+
+def test_append_that_spoils_its_flush_fails_alone() -> None:
+    def spoil(appends: Sequence[Append]) -> None:
+        if any(one.rows[0].version == 2 for one in appends):
+            raise FlushSpoiled if len(appends) > 1 else DataError("two is odd")
+
+    store = Store()
+    lane = GroupCommit(store.flush, SETTINGS)
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(lane.append, append(0))
+        wait_for_flush(store)
+        others = [threads.submit(lane.append, append(number)) for number in (1, 2, 3)]
+        sleep(0.1)
+        store.before = spoil
+        store.gate.set()
+        assert first.result() == [0]
+        assert isinstance(others[1].exception(), DataError)
+        assert (others[0].result(), others[2].result()) == ([1], [3])
+
+
+def test_interrupted_leader_leaves_a_working_queue() -> None:
+    def interrupt(appends: Sequence[Append]) -> None:
+        store.gate.wait(5)
+        raise KeyboardInterrupt
+
+    store = Store()
+    store.before = interrupt
+    lane = GroupCommit(store.flush, SETTINGS)
+    with ThreadPoolExecutor(2) as threads:
+        leader = threads.submit(lane.append, append(1))
+        wait_for_flush(store)
+        follower = threads.submit(lane.append, append(2))
+        sleep(0.05)
+        store.before = lambda appends: None
+        store.gate.set()
+        assert isinstance(leader.exception(), KeyboardInterrupt)
+        assert follower.result() == [2]
+
+
+def test_those_who_shared_an_interrupted_flush_are_told_that_its_outcome_is_unknown() -> None:
+    store = Store()
+    lane = GroupCommit(store.flush, SETTINGS)
+
+    def interrupt(appends: Sequence[Append]) -> None:
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(lane.append, append(1))
+        wait_for_flush(store)
+        others = [threads.submit(lane.append, append(number)) for number in (2, 3)]
+        sleep(0.05)
+        store.before = interrupt
+        store.gate.set()
+        assert first.result() == [1]
+        ends = {type(one.exception()) for one in others}
+        store.before = lambda appends: None
+        assert lane.append(append(4)) == [4]
+    assert ends == {KeyboardInterrupt, OutcomeUnknown}
+
+
+def test_closed_queue_takes_nothing_more() -> None:
+    store = Store()
+    store.gate.set()
+    lane = GroupCommit(store.flush, SETTINGS)
+    lane.append(append(1))
+    lane.close(Deadline.after(1))
+    with pytest.raises(StoreUnavailable, match="closed"):
+        lane.append(append(2))
