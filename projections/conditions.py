@@ -33,6 +33,7 @@ from projections.labels import label
 from projections.writing import among
 
 Condition = ColumnElement[bool]
+RELATED: Final = "request."
 LARGEST: Final = 2**63 - 1
 
 
@@ -45,6 +46,8 @@ class Conditions:
         self._main = main
         self._tables = tables
         self._parts = 0
+        self.related: Conditions | None = None
+        """The conditions on the request that a row is about, for fields named `request.…`."""
 
     def of(self, where: Filter, depth: int = 1) -> Condition:
         """Return the condition; InputError for an unknown field, a value of the wrong type, or too much of anything."""
@@ -64,6 +67,8 @@ class Conditions:
                 return self._leaf(where)
 
     def _leaf(self, where: IsIn | Between | Has | Contains | Missing) -> Condition:
+        if self.related is not None and where.field.startswith(RELATED):
+            return self._about_request(self.related, where)
         field = self._fields.get(where.field)
         if field is None:
             msg = f"where: there is no field {where.field[:80]!r} (there are: {', '.join(sorted(self._fields))})"
@@ -81,6 +86,12 @@ class Conditions:
                 return self._missing(field, where)
         assert_never(where)
 
+    def _about_request(self, related: "Conditions", where: IsIn | Between | Has | Contains | Missing) -> Condition:
+        asked = related.of(where.model_copy(update={"field": where.field.removeprefix(RELATED)}))
+        request = related._main
+        mine = request.c.request_id == self._main.c.request_id
+        return exists(select(literal(1)).select_from(request).where(mine, asked))
+
     def _is_in(self, field: Any, where: IsIn) -> Condition:
         _check_count(where.field, where.values)
         if isinstance(field, Labels | Bits):
@@ -88,7 +99,7 @@ class Conditions:
         if not isinstance(field, Plain):
             raise _unfit(where.field, "compared; search it with contains")
         column = self._main.c[field.column]
-        values = [each for each in (_value(where.field, field, value) for value in where.values) if _can_be(each)]
+        values = [each for each in (_value(where.field, field, value) for value in where.values) if can_be(each)]
         if not values:
             return false()
         if len(values) == 1:
@@ -114,7 +125,7 @@ class Conditions:
             return self._has_bits(field, where)
         if not isinstance(field, Labels):
             raise _unfit(where.field, "asked for several values")
-        values = [label(value) for value in dict.fromkeys(where.values) if _can_be(value)]
+        values = [label(value) for value in dict.fromkeys(where.values) if can_be(value)]
         if not where.every:
             return self._labelled(field, values)
         if len(values) < len(set(where.values)):
@@ -141,7 +152,7 @@ class Conditions:
     def _contains(self, field: Any, where: Contains) -> Condition:
         if not isinstance(field, Words):
             raise _unfit(where.field, "searched")
-        if not _can_be(where.text):
+        if not can_be(where.text):
             return false()
         text = func.coalesce(self._main.c[field.folded], self._main.c[field.column])
         place: Callable[..., Any] = func.strpos if self._database.on_postgres else func.instr
@@ -177,13 +188,13 @@ def _value(name: str, field: Plain, value: Scalar) -> Any:
     return value
 
 
-def _can_be(value: Any) -> bool:
+def can_be(value: Any) -> bool:
     """Return whether a row can have the value at all: no text with NUL or lone surrogates was ever stored."""
     return not isinstance(value, str) or ("\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value))
 
 
 def _sortable(value: Any) -> Any:
-    if not _can_be(value):
+    if not can_be(value):
         msg = "where: the end of a range must not contain NUL or lone surrogates"
         raise InputError(msg, field="where")
     return value

@@ -81,6 +81,19 @@ class Database:
                 _roll_back(connection)
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection all of whose statements see the database at one moment."""
+        with translated(), self._engine.connect() as connection:
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.on_postgres else "BEGIN"
+            connection.exec_driver_sql(begin)
+            if self.on_postgres:
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            try:
+                yield connection
+            finally:
+                _roll_back(connection)
+
     def lasting(self) -> Connection:
         """Return a connection that the caller keeps, for a lock that ends with it."""
         with translated():

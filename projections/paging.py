@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Table, and_, or_
+from sqlalchemy import FromClause, Table, and_, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from governance.domain.errors import InputError
@@ -41,15 +41,15 @@ class Sort:
     columns: tuple[str, ...]
     descending: bool = False
 
-    def order(self, table: Table) -> list[ColumnElement[Any]]:
+    def order(self, table: FromClause) -> list[ColumnElement[Any]]:
         """Return what to order by."""
         return [table.c[name].desc() if self.descending else table.c[name].asc() for name in self.columns]
 
-    def after(self, table: Table, key: list[Any]) -> ColumnElement[bool]:
+    def after(self, table: FromClause, key: list[Any]) -> ColumnElement[bool]:
         """Return the condition for rows that come after the one with this key."""
         return or_(*(self._beyond(table, key, place) for place in range(len(self.columns))))
 
-    def _beyond(self, table: Table, key: list[Any], place: int) -> ColumnElement[bool]:
+    def _beyond(self, table: FromClause, key: list[Any], place: int) -> ColumnElement[bool]:
         same = [table.c[name] == value for name, value in zip(self.columns[:place], key[:place], strict=True)]
         column, value = table.c[self.columns[place]], key[place]
         return and_(*same, column < value if self.descending else column > value)

@@ -1,177 +1,206 @@
-"""What is asked of views: lists by filter, page by page, and where the views stand."""
+"""What users ask of the views, each as one method: lists of requests, approvals, decisions, changes and more."""
 
-import time
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from types import TracebackType
-from typing import Any, Final, Self
+from datetime import UTC, datetime
+from typing import Any, Final, Unpack
 
-from governance.domain.errors import InputError
-from projections.database import Database
-from projections.errors import UnknownViewError, ViewNotBuiltError, WaitTimeoutError
-from projections.filters import AllOf, Between, Contains, Filter, Has, IsIn
-from projections.generations import generations
+from governance.domain.actors import Actor
+from projections.filters import AnyOf, Between, Filter, IsIn, Not
+from projections.inbox import inbox
+from projections.keywords import (
+    AgendaFilters,
+    ApprovalFilters,
+    ChangeFilters,
+    DecisionFilters,
+    ExecutionFilters,
+    RequestFilters,
+    StateFilters,
+    filter_of,
+)
+from projections.labels import label
+from projections.lead_times import Activity, By, LeadTime, Period, activity, lead_times
+from projections.lists import Lists
 from projections.paging import Page
-from projections.reading import EVERYTHING, Ask, Count, Found, Reader
-from projections.rows import RequestRow
-from projections.view import View
-from projections.views import VIEWS
+from projections.reading import EVERYTHING, Ask
+from projections.rows import (
+    AgendaRow,
+    ApprovalRow,
+    ChangeRow,
+    DecisionRow,
+    ExecutionRow,
+    RequestRow,
+    Row,
+    StateRow,
+)
 
-LOOK_AGAIN_SECONDS: Final = 0.01
-Some = str | Iterable[str] | None
+_NOT_DECIDED: Final = ("Created", "PoliciesEvaluated", "PendingApproval", "Commented")
 
 
-class Views:
-    """Reads the views of one store; never waits for writers, never changes anything."""
+class Views(Lists):
+    """The views of one store. All filters of a call must hold; `where` says what the keyword arguments cannot.
 
-    def __init__(self, url: str, views: Iterable[type[View[Any]]] = VIEWS, database_schema: str = "governance") -> None:
-        self._database = Database(url, database_schema)
-        self._readers: Mapping[str, Reader] = {view.name: Reader(self._database, view) for view in views}
-
-    @classmethod
-    def open(cls, url: str, *, views: Iterable[type[View[Any]]] = VIEWS, database_schema: str = "governance") -> Self:
-        """Return the views of the store at the URL; ConfigurationError when there is none."""
-        return cls(url, views, database_schema)
-
-    def close(self) -> None:
-        """Let go of every connection."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+    Every list takes `sort`, `limit` (up to 1,000) and `after` (the `next` of the page before). All raise InputError
+    for what cannot be asked and ViewNotBuiltError before the view was built.
+    """
 
     def requests(
         self,
-        *,
-        status: Some = None,
-        pending_reason: Some = None,
-        request_id: Some = None,
-        state_id: Some = None,
-        mutation_type: Some = None,
-        requester: Some = None,
-        category: Some = None,
-        risk: Some = None,
-        tags_any: Some = None,
-        tags_all: Some = None,
-        correlation_id: Some = None,
-        text: str | None = None,
-        created_from: datetime | None = None,
-        created_to: datetime | None = None,
-        updated_from: datetime | None = None,
-        updated_to: datetime | None = None,
         where: Filter = EVERYTHING,
-        sort: str = "-created",
+        *,
+        sort: str | None = None,
         limit: int = 50,
         after: str | None = None,
+        **filters: Unpack[RequestFilters],
     ) -> Page[RequestRow]:
-        """Return requests, newest first unless sorted otherwise; all filters given must hold.
+        """Return requests, newest first; or sorted by `created`, `updated`, `risk` or `expires`."""
+        return self._list("requests", RequestRow, Ask(filter_of("requests", filters, where), sort, limit, after))
 
-        Raises InputError for what cannot be asked, ViewNotBuiltError before the view was built.
-        """
-        filters = (
-            *_equal(
-                status=status,
-                pending_reason=pending_reason,
-                request_id=request_id,
-                state_id=state_id,
-                mutation_type=mutation_type,
-                requester=requester,
-                category=category,
-                risk=risk,
-                tag=tags_any,
-                correlation_id=correlation_id,
-            ),
-            *_all_tags(tags_all),
-            *_between("created_at", created_from, created_to),
-            *_between("updated_at", updated_from, updated_to),
-            *_containing("reason", text),
-            where,
-        )
-        page = self.rows("requests", where=AllOf(parts=filters), sort=sort, limit=limit, after=after)
-        return Page(tuple(RequestRow.of(row) for row in page.items), page.next, page.position)
-
-    def rows(
+    def approvals(
         self,
-        view: str,
-        *,
         where: Filter = EVERYTHING,
-        sort: str = "-created",
+        *,
+        sort: str | None = None,
         limit: int = 50,
         after: str | None = None,
-    ) -> Page[Found]:
-        """Return rows of any view, your own included, as mappings of column names."""
-        return self._reader(view).page(Ask(where, sort, limit, after))
+        **filters: Unpack[ApprovalFilters],
+    ) -> Page[ApprovalRow]:
+        """Return approval requirements, oldest first; or sorted by `due`, which leaves out those without a deadline."""
+        return self._list("approvals", ApprovalRow, Ask(filter_of("approvals", filters, where), sort, limit, after))
 
-    def count(self, view: str = "requests", *, where: Filter = EVERYTHING, exact: bool = True) -> Count:
-        """Return how many rows of a view match: counted, or estimated in next to no time."""
-        return self._reader(view).count(where, exact=exact)
-
-    def position(self, view: str | None = None) -> int:
-        """Return where a view stands, or the one that is furthest behind: all events up to there are in its rows."""
-        names = [view] if view is not None else list(self._readers)
-        for name in names:
-            self._reader(name)
-        with self._database.read() as connection:
-            found = {each.view: each.position for each in generations(connection, *names) if each.status == "live"}
-        missing = [name for name in names if name not in found]
-        if missing:
-            msg = f"view {missing[0]} has not been built yet: run the projections (gov projections run)"
-            raise ViewNotBuiltError(msg, view=missing[0])
-        return min(found.values())
-
-    def wait_for(self, position: int, timeout: float = 5.0, *, view: str | None = None) -> int:
-        """Wait until a view, or all of them, stand at the position or after it, and return where they stand.
-
-        With the `position` of what a command returned, the next query sees what the command did. Raises
-        WaitTimeoutError after `timeout` seconds.
+    def inbox(
+        self, actor: Actor, *, limit: int = 50, after: str | None = None, now: datetime | None = None
+    ) -> Page[ApprovalRow]:
+        """Return what the actor can decide on now, oldest first: entitled, in step, in time, not their own, not yet
+        decided.
         """
-        ends = time.monotonic() + timeout
-        while True:
-            reached = self._position_or_none(view)
-            if reached is not None and reached >= position:
-                return reached
-            if time.monotonic() >= ends:
-                msg = f"after {timeout} s the views stand at {reached or 0}, not at {position}: do the projections run?"
-                raise WaitTimeoutError(msg, position=position)
-            time.sleep(LOOK_AGAIN_SECONDS)
+        found = inbox(self._database, self._reader("approvals"), actor, limit, after, now or datetime.now(UTC))
+        return _typed(ApprovalRow, found)
 
-    def _position_or_none(self, view: str | None) -> int | None:
-        try:
-            return self.position(view)
-        except ViewNotBuiltError:
-            return None
+    def waiting_on(self, actor: Actor, *, limit: int = 50, after: str | None = None) -> Page[ApprovalRow]:
+        """Return whose decisions the actor's own requests wait for now, oldest first."""
+        mine = AnyOf(parts=tuple(IsIn(field=name, values=(*actor.people,)) for name in ("requester", "on_behalf_of")))
+        return self.approvals(mine, actionable=True, limit=limit, after=after)
 
-    def _reader(self, view: str) -> Reader:
-        reader = self._readers.get(view)
-        if reader is None:
-            msg = f"there is no view {view!r} (there are: {', '.join(self._readers)})"
-            raise UnknownViewError(msg, view=view)
-        return reader
+    def overdue(self, *, now: datetime | None = None, limit: int = 50, after: str | None = None) -> Page[AgendaRow]:
+        """Return what was due before now and has not happened, longest overdue first."""
+        return self.agenda(due_to=now or datetime.now(UTC), limit=limit, after=after)
+
+    def decisions(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        sort: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        **filters: Unpack[DecisionFilters],
+    ) -> Page[DecisionRow]:
+        """Return decisions about requests, newest first."""
+        return self._list("decisions", DecisionRow, Ask(filter_of("decisions", filters, where), sort, limit, after))
+
+    def recent_decisions(
+        self,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+        **filters: Unpack[DecisionFilters],
+    ) -> Page[DecisionRow]:
+        """Return what somebody or something decided, newest first, without what was only asked, opened or said."""
+        decided = Not(part=IsIn(field="decision", values=_NOT_DECIDED))
+        return self.decisions(decided, limit=limit, after=after, **filters)
+
+    def states(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        sort: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        **filters: Unpack[StateFilters],
+    ) -> Page[StateRow]:
+        """Return governed states, last changed first; or sorted by `id`."""
+        return self._list("states", StateRow, Ask(filter_of("states", filters, where), sort, limit, after))
+
+    def changes(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        sort: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        **filters: Unpack[ChangeFilters],
+    ) -> Page[ChangeRow]:
+        """Return changed paths of states, newest first."""
+        return self._list("changes", ChangeRow, Ask(filter_of("changes", filters, where), sort, limit, after))
+
+    def state_timeline(
+        self, state_id: str, path: str | None = None, *, limit: int = 50, after: str | None = None
+    ) -> Page[ChangeRow]:
+        """Return what changed in a state, oldest first; with `path` (a JSON Pointer) only there and below."""
+        below = EVERYTHING if path is None else _at_or_below(path)
+        return self.changes(below, state_id=state_id, sort="changed", limit=limit, after=after)
+
+    def executions(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        sort: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        **filters: Unpack[ExecutionFilters],
+    ) -> Page[ExecutionRow]:
+        """Return attempts to run requests, newest first."""
+        return self._list("executions", ExecutionRow, Ask(filter_of("executions", filters, where), sort, limit, after))
+
+    def agenda(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        sort: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        **filters: Unpack[AgendaFilters],
+    ) -> Page[AgendaRow]:
+        """Return what is due when, soonest first."""
+        return self._list("agenda", AgendaRow, Ask(filter_of("agenda", filters, where), sort, limit, after))
+
+    def activity(
+        self,
+        by: Period = "hour",
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        mutation_type: str | None = None,
+    ) -> tuple[Activity, ...]:
+        """Return how many requests came how far in each hour or day (UTC), oldest first."""
+        return activity(self._database, self._reader("activity"), by, (since, until), mutation_type)
+
+    def lead_times(
+        self,
+        by: By = "day",
+        *,
+        milestone: str = "executed",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        mutation_type: str | None = None,
+    ) -> tuple[LeadTime, ...]:
+        """Return how long requests took from submission to a milestone, by hour, day or mutation type.
+
+        The milestone `ran` counts from approval to execution. Percentiles are exact to 19 %.
+        """
+        return lead_times(self._database, self._reader("activity"), by, milestone, (since, until), mutation_type)
+
+    def _list(self, view: str, kind: type[Row], ask: Ask) -> Page[Any]:
+        return _typed(kind, self._reader(view).page(ask))
 
 
-def _equal(**fields: Some) -> list[Filter]:
-    """Return a filter for each field that is asked for one value or several."""
-    return [IsIn(field=name, values=_several(values)) for name, values in fields.items() if values is not None]
+def _typed(kind: type[Row], page: Page[Any]) -> Page[Any]:
+    return Page(tuple(kind.of(row) for row in page.items), page.next, page.position)
 
 
-def _all_tags(values: Some) -> list[Filter]:
-    return [] if values is None else [Has(field="tag", values=_several(values), every=True)]
-
-
-def _between(name: str, low: datetime | None, high: datetime | None) -> list[Filter]:
-    for end in (low, high):
-        if end is not None and end.tzinfo is None:
-            msg = f"{name}: a time needs a time zone"
-            raise InputError(msg, field=name)
-    return [] if low is None and high is None else [Between(field=name, low=low, high=high)]
-
-
-def _containing(name: str, text: str | None) -> list[Filter]:
-    return [] if text is None else [Contains(field=name, text=text)]
-
-
-def _several(values: str | Iterable[str]) -> tuple[str, ...]:
-    return (str(values),) if isinstance(values, str) else tuple(str(value) for value in values)
+def _at_or_below(path: str) -> Filter:
+    """Return the filter for a path and all below it: `0` is the character that follows `/`."""
+    if path == "":
+        return EVERYTHING
+    if label(path) != path:
+        return IsIn(field="path", values=(path,))
+    here = IsIn(field="path_label", values=(path,))
+    return AnyOf(parts=(here, Between(field="path_label", low=f"{path}/", high=f"{path}/\U0010ffff")))

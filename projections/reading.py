@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ClauseElement, Connection, Executable, Select, Table, func, literal, select
+from sqlalchemy import ClauseElement, Connection, Executable, FromClause, Select, Table, func, literal, select
 from sqlalchemy.ext.compiler import compiles
 
 from governance.domain.errors import InputError
-from projections.conditions import Conditions
+from projections.conditions import Condition, Conditions, can_be
 from projections.database import Database
 from projections.errors import ViewNotBuiltError
-from projections.filters import AllOf, Filter, Has, Labels
+from projections.filters import AllOf, Filter, Has, IsIn, Labels
 from projections.generations import Generation, check_definition, live
 from projections.labels import label
 from projections.paging import Page, Sort, check_limit, read_cursor, write_cursor
@@ -29,7 +29,7 @@ class Ask:
     """What is asked of a view: which rows, in which order (`-` turns it round), how many, and after which cursor."""
 
     where: Filter = EVERYTHING
-    sort: str = "-created"
+    sort: str | None = None
     limit: int = 50
     after: str | None = None
 
@@ -50,9 +50,10 @@ class Count:
 class Reader:
     """Reads the live generation of one view."""
 
-    def __init__(self, database: Database, view: type[View[Any]]) -> None:
+    def __init__(self, database: Database, view: type[View[Any]], requests: "Reader | None" = None) -> None:
         self._database = database
         self._view = view
+        self._requests = requests
 
     def page(self, ask: Ask) -> Page[Found]:
         """Return the page of rows."""
@@ -62,10 +63,11 @@ class Reader:
             generation = self.generation(connection)
             tables = self.tables(generation)
             main = tables[self._view.tables[0].name]
-            query = self._select(ask.where, sort, tables)
+            query, ordered = self._select(connection, ask.where, sort, tables)
             if ask.after is not None:
-                query = query.where(sort.after(main, read_cursor(ask.scope(self._view.name), ask.after, sort, main)))
-            rows = connection.execute(query.order_by(*sort.order(main)).limit(limit + 1)).mappings().all()
+                key = read_cursor(ask.scope(self._view.name), ask.after, sort, main)
+                query = query.where(sort.after(ordered, key))
+            rows = connection.execute(query.order_by(*sort.order(ordered)).limit(limit + 1)).mappings().all()
         return self.cut(rows, limit, sort, ask.scope(self._view.name), generation.position)
 
     def cut(self, rows: Any, limit: int, sort: Sort, scope: str, position: int) -> Page[Found]:
@@ -80,7 +82,7 @@ class Reader:
             generation = self.generation(connection)
             tables = self.tables(generation)
             main = tables[self._view.tables[0].name]
-            query = select(literal(1)).select_from(main).where(self.condition(where, tables))
+            query = select(literal(1)).select_from(main).where(self.condition(connection, where, tables))
             if exact:
                 counted = connection.scalar(select(func.count()).select_from(query.subquery())) or 0
                 return Count(counted, True, generation.position)
@@ -99,40 +101,51 @@ class Reader:
         """Return the tables of the generation by their names within the view."""
         return {each.name: each.generation(generation.generation) for each in self._view.tables}
 
-    def condition(self, where: Filter, tables: Mapping[str, Table]) -> Any:
-        """Return the condition on the main table."""
+    def condition(self, connection: Connection, where: Filter, tables: Mapping[str, Table]) -> Condition:
+        """Return the condition on the main table; what is said of `request.…` holds for the row's request."""
         main = tables[self._view.tables[0].name]
-        return Conditions(self._database, self._view.fields, main, tables).of(where)
+        mine = Conditions(self._database, self._view.fields, main, tables)
+        if self._requests is not None and "request_id" in main.c and '"request.' in where.model_dump_json():
+            others = self._requests.tables(self._requests.generation(connection))
+            requests = self._requests._view
+            mine.related = Conditions(self._database, requests.fields, others["requests"], others)
+        return mine.of(where)
 
-    def sort(self, name: str) -> Sort:
-        """Return the order that the view declares under the name; InputError for any other."""
+    def sort(self, name: str | None) -> Sort:
+        """Return the order that the view declares under the name, or its usual one; InputError for any other."""
+        if name is None:
+            return Sort(next(iter(self._view.sorts.values())), self._view.newest_first)
         columns = self._view.sorts.get(name.removeprefix("-"))
         if columns is None:
             msg = f"sort: there is no order {name[:80]!r} (there are: {', '.join(self._view.sorts)}; - turns one round)"
             raise InputError(msg, field="sort")
         return Sort(columns, name.startswith("-"))
 
-    def _select(self, where: Filter, sort: Sort, tables: Mapping[str, Table]) -> Select[Any]:
+    def _select(
+        self, connection: Connection, where: Filter, sort: Sort, tables: Mapping[str, Table]
+    ) -> tuple[Select[Any], FromClause]:
+        """Return the query, and the table by whose columns its rows are ordered."""
         main = tables[self._view.tables[0].name]
-        condition = self.condition(where, tables)
-        driving = self._driving_label(where, sort)
+        condition = self.condition(connection, where, tables)
+        driving = self._driving_label(where, sort, tables)
         if driving is None:
-            return select(main).where(condition)
+            return select(main).where(condition), main
         # The label's own index gives the rows in order, however few they are among the others.
         field, value = driving
         side = tables[field.table].alias()
         joined = main.join(side, side.c[field.owner] == main.c[field.owner])
         mine = (side.c.kind == field.kind) & (side.c.value == label(value))
-        return select(main).select_from(joined).where(mine, condition)
+        return select(main).select_from(joined).where(mine, condition), side
 
-    def _driving_label(self, where: Filter, sort: Sort) -> tuple[Labels, str] | None:
-        if sort.columns != ("created_position",):
-            return None
+    def _driving_label(self, where: Filter, sort: Sort, tables: Mapping[str, Table]) -> tuple[Labels, str] | None:
         parts = where.parts if isinstance(where, AllOf) else (where,)
         for part in parts:
-            field = self._view.fields.get(part.field) if isinstance(part, Has) else None
-            if isinstance(part, Has) and isinstance(field, Labels) and (len(part.values) == 1):
-                return field, part.values[0]
+            field = self._view.fields.get(part.field) if isinstance(part, Has | IsIn) else None
+            if not isinstance(part, Has | IsIn) or not isinstance(field, Labels) or len(part.values) != 1:
+                continue
+            value = str(part.values[0])
+            if can_be(value) and all(name in tables[field.table].c for name in sort.columns):
+                return field, value
         return None
 
     def _estimate(self, connection: Connection, query: Select[Any], generation: Generation) -> Count:

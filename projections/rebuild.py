@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from projections.advancing import Advancer
 from projections.database import Database
+from projections.differences import Comparison, compare
 from projections.errors import ViewBusyError, ViewNotBuiltError
 from projections.feed import Feed
 from projections.generations import (
@@ -22,8 +23,10 @@ from projections.generations import (
 from projections.locks import WorkLock
 from projections.view import View
 
+DIFF_TRIES: Final = 20
 BUILD_EVENTS: Final = 20_000
-SQLITE_BUILD_EVENTS: Final = 5_000
+SQLITE_DIFF_TRIES: Final = 20
+BUILD_EVENTS: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,37 @@ class Builder:
         """Make the generation that was live before the live one again, brought up to date first."""
         return self._make_live(name, "kept")
 
+    def diff(self, name: str) -> Comparison:
+        """Return how the newest generation beside the live one differs from it, both at one place if possible."""
+        view = type(self._views[name])
+        for tries_left in reversed(range(DIFF_TRIES)):
+            with self._database.snapshot() as connection:
+                found = generations(connection, name)
+                current, other = of(found, "live"), of(found, "building") or of(found, "kept")
+                if current is None or other is None:
+                    raise _nothing_beside(name)
+                if current.position == other.position or not tries_left:
+                    return compare(connection, view, other, current)
+            if other.position < current.position:
+                self._advancer.step([other], current.position, self._limit)
+            else:
+                time.sleep(0.1)
+        raise _nothing_beside(name)
+
+    def drop(self, name: str) -> int:
+        """Remove the generations that are not live."""
+        with self._database.write() as connection:
+            found = [each for each in generations(connection, name) if each.status != "live"]
+            for each in found:
+                drop(connection, type(self._views[name]), each.generation)
+        self._advancer.forget(*(each.key for each in found))
+        return len(found)
+
     def _make_live(self, name: str, status: Any) -> Generation:
         with self._database.read() as connection:
             found = of(generations(connection, name), status)
         if found is None:
-            msg = f"view {name} has no generation to switch to"
-            raise ViewNotBuiltError(msg, view=name)
+            raise _nothing_beside(name)
         check_definition(found, type(self._views[name]))
         reached = self._reach([found], [], None, time.monotonic())
         self._switch_all(reached)
@@ -157,3 +185,7 @@ class Builder:
         with self._database.write() as connection:
             for each in built:
                 switch(connection, each)
+
+
+def _nothing_beside(name: str) -> ViewNotBuiltError:
+    return ViewNotBuiltError(f"view {name} has no generation beside the live one", view=name)

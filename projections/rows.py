@@ -9,7 +9,7 @@ from projections.vocabulary import DECISION_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Row:
     """A row of a view."""
 
     @classmethod
@@ -19,7 +19,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestRow(Found):
+class RequestRow(Row):
     """A mutation request as it stands."""
 
     request_id: str
@@ -73,3 +73,138 @@ class RequestRow(Found):
         seen = tuple(name for name, bit in DECISION_BITS.items() if row["decisions"] & bit)
         lists = {name: tuple(row[name]) for name in ("pending_reasons", "tags")}
         return super().of({**row, **lists, "decisions": seen})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AboutRequest(Row):
+    """What a row says of the request that it is about; None where the request's first event could not be read."""
+
+    request_id: str
+    state_id: str | None
+    state_type: str | None
+    mutation_type: str | None
+    requester: str | None
+    on_behalf_of: str | None
+    category: str | None
+    risk: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalRow(AboutRequest):
+    """An approval requirement; `actionable` while it is open and its step's turn has come.
+
+    `approvers` are `actor:ada`, `role:lead` or `group:ops`; `decide_before` is the earlier of the requirement's
+    deadline and the request's own.
+    """
+
+    requirement_id: str
+    round: int
+    name: str | None
+    step: int
+    quorum: int
+    missing: int
+    veto: bool
+    status: str
+    actionable: bool
+    request_status: str
+    approvers: tuple[str, ...]
+    granted_by: tuple[str, ...]
+    rejected_by: tuple[str, ...]
+    opened_at: datetime
+    settled_at: datetime | None
+    expires_at: datetime | None
+    decide_before: datetime | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Return the row."""
+        return super().of({**row, **{name: tuple(row[name]) for name in ("approvers", "granted_by", "rejected_by")}})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRow(AboutRequest):
+    """Something that was decided; `decided_in` is the category, `decision` the kind of event."""
+
+    position: int
+    version: int
+    decided_in: str
+    decision: str
+    code: str | None
+    at: datetime
+    actor: str
+    actor_kind: str
+    actor_name: str | None
+    acting_for: str | None
+    requirement_id: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateRow(Row):
+    """A governed state at its latest version."""
+
+    state_id: str
+    state_type: str
+    version: int
+    digest: str
+    changed_at: datetime
+    changed_by: str
+    changed_paths: int
+    request_id: str
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeRow(Row):
+    """One changed path of one version of a state."""
+
+    state_id: str
+    state_type: str
+    version: int
+    path: str
+    kind: str
+    old: Any
+    new: Any
+    request_id: str
+    changed_by: str
+    at: datetime
+    position: int
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionRow(AboutRequest):
+    """An attempt to run a request: `result` is `executed`, `failed`, `rejected` or `sent back` for another round."""
+
+    position: int
+    attempt: int
+    kind: str
+    result: str
+    resolution: str
+    strategy: str
+    expected_version: int
+    current_version: int
+    resulting_version: int | None
+    drift: int
+    changed_paths: tuple[str, ...]
+    effects: int
+    why: str | None
+    actor: str
+    at: datetime
+    waited_seconds: float | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Return the row."""
+        return super().of({**row, "changed_paths": tuple(row["changed_paths"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgendaRow(AboutRequest):
+    """Something that is due; `item` names the requirement, where it is one's deadline."""
+
+    due: str
+    item: str
+    due_at: datetime

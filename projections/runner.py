@@ -12,10 +12,12 @@ from governance.event_store.log import EventLog, translated_errors
 from governance.event_store.settings import RecorderSettings
 from projections.advancing import Advancer
 from projections.database import Database
-from projections.errors import LostRaceError, UnknownViewError
+from projections.differences import Comparison
+from projections.errors import LostRaceError, ProjectionError, UnknownViewError, ViewBusyError
 from projections.feed import Feed
-from projections.generations import Generation, change, check_definition, generations, live, prepare
+from projections.generations import Generation, change, check_definition, generations, prepare
 from projections.locks import WorkLock
+from projections.parking import ParkedEvent, Retry, parked_events, skip
 from projections.rebuild import Builder, Rebuilt, Report
 from projections.status import Status, note_error, statuses
 from projections.view import View
@@ -41,6 +43,7 @@ class Projections:
         self._advancer = Advancer(self._database, self._feed, self._views)
         self._locks = {name: WorkLock(self._database, name) for name in self._views}
         self._builder = Builder(self._database, self._feed, self._views, self._advancer)
+        self._verified: dict[tuple[str, int], tuple[int, str]] = {}
         prepare(self._database)
 
     @classmethod
@@ -60,17 +63,9 @@ class Projections:
         view that cannot go on, after the others have been brought up to date.
         """
         target = self._feed.head()
-        waiting = set(self._names(name))
-        problems: list[GovernanceError] = []
-        for each in tuple(waiting):
-            try:
-                self._check(each, target)
-            except GovernanceError as error:
-                problems.append(error)
-                waiting.discard(each)
-        self._advance_all(waiting, target, batch)
+        problems = self._advance_fit(name, target, batch)
         if problems:
-            raise problems[0]
+            raise next(iter(problems.values()))
         return target
 
     def run(self, stop: Flag | None = None, *, name: str | None = None, poll_seconds: float = 1.0) -> None:
@@ -119,6 +114,27 @@ class Projections:
         """Let a paused view go on."""
         self._set_paused(name, paused=False)
 
+    def parked(self, name: str | None = None) -> tuple[ParkedEvent, ...]:
+        """Return the events that a view, or any view, could not take in and leaves out."""
+        return parked_events(self._database, None if name is None else self._names(name)[0])
+
+    def retry(self, name: str, position: int) -> None:
+        """Take a parked event into the view after all; raises what it fails with, and then it stays parked."""
+        Retry(self._database, self._feed, self._views).retry(self._names(name)[0], position)
+        self._advancer.forget()
+
+    def skip(self, name: str, position: int) -> None:
+        """Leave a parked event out of the view for good, so that its status is not `stuck` any more."""
+        skip(self._database, self._names(name)[0], position)
+
+    def diff(self, name: str) -> Comparison:
+        """Return how the generation beside the live one differs from it; ViewNotBuiltError when there is none."""
+        return self._builder.diff(self._names(name)[0])
+
+    def drop(self, name: str) -> int:
+        """Remove the generations of the view that are not live, and return how many there were."""
+        return self._builder.drop(self._names(name)[0])
+
     def release(self) -> None:
         """Give the right to work on views to others who wait for it."""
         for lock in self._locks.values():
@@ -140,27 +156,45 @@ class Projections:
 
     def _follow(self, name: str | None) -> int:
         target = self._feed.head()
-        healthy = set()
-        for each in self._names(name):
-            try:
-                self._check(each, target)
-                healthy.add(each)
-            except StoreUnavailableError:
-                raise
-            except GovernanceError as error:
-                note_error(self._database, each, error)
-        self._advance_all(healthy, target, BATCH_EVENTS)
+        for view, problem in self._advance_fit(name, target, BATCH_EVENTS).items():
+            note_error(self._database, view, problem)
         return target
 
-    def _check(self, name: str, head: int) -> None:
-        """Refuse a view that does not fit this code or the log; build one that was never built."""
+    def _advance_fit(self, name: str | None, target: int, batch: int) -> dict[str, GovernanceError]:
+        """Advance all views that fit the code and the log, and return what is wrong with the others."""
+        names = self._names(name)
+        self._build_missing(names)
         with self._database.read() as connection:
-            generation = live(connection, name)
-        if generation is None:
-            self._builder.rebuild((name,), switch=True, report=None)
-            return
-        check_definition(generation, type(self._views[name]))
-        self._feed.check(generation.position, generation.anchor)
+            found = [each for each in generations(connection, *names) if each.status == "live"]
+        problems: dict[str, GovernanceError] = {}
+        for each in found:
+            try:
+                check_definition(each, type(self._views[each.view]))
+                self._check_log(each)
+            except ProjectionError as error:
+                problems[each.view] = error
+        self._advance_all({each.view for each in found} - problems.keys(), target, batch)
+        return problems
+
+    def _build_missing(self, names: Iterable[str]) -> None:
+        """Build the views that have never been built, all in one pass, or wait until somebody else has."""
+        while True:
+            with self._database.read() as connection:
+                built = {each.view for each in generations(connection) if each.status == "live"}
+            missing = [name for name in names if name not in built]
+            if not missing:
+                return
+            try:
+                self._builder.rebuild(missing, switch=True, report=None)
+            except (ViewBusyError, LostRaceError):
+                time.sleep(OTHERS_PAUSE_SECONDS)
+
+    def _check_log(self, generation: Generation) -> None:
+        """Refuse a log that does not hold the event at which the view stands, unless that was seen before."""
+        seen = (generation.position, generation.anchor)
+        if self._verified.get(generation.key) != seen:
+            self._feed.check(*seen)
+            self._verified[generation.key] = seen
 
     def _advance_all(self, names: set[str], target: int, batch: int) -> None:
         """Advance until every view has reached the target, by our work or by that of others."""

@@ -75,6 +75,11 @@ class Ranked(TypeDecorator[str]):
         super().__init__()
         self.names = names
 
+    @property
+    def python_type(self) -> type[Any]:
+        """Return what a row holds: the name."""
+        return str
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:
         """Return the place of the name."""
         return None if value is None else self.names.index(value)

@@ -50,7 +50,11 @@ class View(ABC, Generic[S]):
     fields: ClassVar[Fields]
     """What queries may ask for; of the first of the tables, which has a row for each thing that is listed."""
     sorts: ClassVar[Mapping[str, tuple[str, ...]]]
-    """The orders of lists: columns of the first table, of which the last makes the order unique."""
+    """The orders of lists: columns of the first table, of which the last makes the order unique.
+
+    The first is the order of a list that is not asked for another; `newest_first` turns it round.
+    """
+    newest_first: ClassVar[bool] = True
 
     @abstractmethod
     def begin(self, stream: str) -> S:

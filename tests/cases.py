@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
@@ -186,3 +186,11 @@ def refused(history: Sequence[RequestEvent], actor: Actor, number: int = 1, mess
         digest=opened.digest,
         rejection=RejectionReason(message=message),
     )
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def unchecked(model: type[M], **values: Any) -> M:
+    """Return a model that nobody has validated."""
+    return model.model_construct(**values)

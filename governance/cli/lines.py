@@ -145,8 +145,8 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     while raw := file.readline(MAX_INPUT_BYTES + 2):
         number += 1
         yield number, raw
-        while len(raw) > MAX_INPUT_BYTES and not raw.endswith(b"\n") and raw:
-            raw = file.readline(MAX_INPUT_BYTES)
+        while raw and not raw.endswith(b"\n"):
+            raw = file.readline(MAX_INPUT_BYTES)  # the rest of a line that is too long
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """What every command stands on: which store, which application, and how to answer."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from governance.cli.exits import Exit
 from governance.domain.errors import ConfigurationError, InputError, NotFoundError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite://"
 _SCHEMES = ("sqlite", "postgresql", "postgres")
-_UUID_CHARS = 36
+_HEX_DIGITS = 32
 _SHORTEST_ENDING = 4
 _PAGE = 1000
 
@@ -100,16 +100,14 @@ class Session:
     @property
     def shown_url(self) -> str:
         """Return the URL without a password."""
-        parts = urlsplit(self.url)
-        if parts.password is None:
-            return self.url
-        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))
+        without = re.sub(r"(//[^/?#:@]*):[^/?#]*@", r"\1:***@", self.url)
+        return re.sub(r"([?&](?:ssl)?password=)[^&#]*", r"\1***", without)
 
 
 def request_id(governance: "Governance", given: str) -> str:
     """Return the full id of a request given by id or by its ending; NotFoundError, or InputError if several end so."""
     text = given.strip().lstrip("…").lower()
-    if len(text) >= _UUID_CHARS or not text or set(text) - set("0123456789abcdef-"):
+    if len(text.replace("-", "")) >= _HEX_DIGITS or not text or set(text) - set("0123456789abcdef-"):
         return given.strip()
     if len(text) < _SHORTEST_ENDING:
         msg = f"request_id: {given!r} is too short: give at least {_SHORTEST_ENDING} characters of the id's end"

@@ -5,6 +5,7 @@ out before, from the expression and from the size of what it looks at, and an ex
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -153,13 +154,10 @@ def _engine() -> "ModuleType":
 
 
 def _syntax_error(text: str) -> ExpressionError:
-    first = next((line for line in text.splitlines() if line.startswith("ERROR: <input>:")), text)
-    place, _, what = first.removeprefix("ERROR: <input>:").partition(": ")
-    line, _, column = place.partition(":")
-    if line.isdigit():
-        what, _, _ = what.removeprefix("Syntax error: ").partition(" expecting {")
-        return ExpressionError(f"it is not CEL: {what} (character {column})", int(line))
-    return ExpressionError(f"it is not CEL: {first[:200]}")
+    found = re.search(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*?)(?: expecting \{|$)", text, re.MULTILINE)
+    if found is None:
+        return ExpressionError(f"it is not CEL: {text[:200]}")
+    return ExpressionError(f"it is not CEL: {found[3]} (character {found[2]})", int(found[1]))
 
 
 def _told(error: BaseException) -> str:

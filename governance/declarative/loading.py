@@ -1,9 +1,9 @@
 """Loading policy files: whatever is wrong with one is found here, before any of its policies is asked."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,7 +16,6 @@ from governance.declarative.schema import (
     Allow,
     AmendPart,
     Deny,
-    DenyPart,
     PolicyFile,
     PolicyPart,
     Require,
@@ -24,11 +23,11 @@ from governance.declarative.schema import (
 )
 from governance.declarative.tokens import ExpressionError
 from governance.domain.errors import ConfigurationError
-from governance.domain.json_limits import input_error
 from governance.domain.policies import AnyMutation, Policy
 from governance.domain.requirements import Requirement, approval
 
 M = TypeVar("M", bound=BaseModel)
+_NOT_TEXT = " (YAML takes yes, no, on and off for true and false: put text in quotes)"
 Mutations = Mapping[str, type[AnyMutation]]
 
 
@@ -48,8 +47,27 @@ def validated(document: Document, model: type[M]) -> M:
     try:
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        place = error.errors(include_url=False, include_input=False)[0]["loc"]
-        document.refuse(input_error(error).message, place)
+        first = error.errors(include_url=False)[0]
+        place = tuple(_place(document.data, first["loc"], missing=first["type"] == "missing"))
+        hint = _NOT_TEXT if first["type"] == "string_type" and isinstance(first["input"], bool) else ""
+        where = ".".join(map(str, place)) or "the file"
+        document.refuse(f"{where}: {first['msg']}{hint}", place)
+
+
+def _place(data: Any, location: Sequence[str | int], *, missing: bool) -> Iterator[str | int]:
+    """Yield the parts of a location that the document has; the validator also tells which of its own parts it used."""
+    for number, part in enumerate(location, start=1):
+        if _has(data, part):
+            data = data[part]
+        elif not (missing and number == len(location)):
+            continue
+        yield part
+
+
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(data, dict):
+        return part in data
+    return isinstance(data, list) and isinstance(part, int) and part < len(data)
 
 
 def built_policies(document: Document, file: PolicyFile, mutations: Mutations | None) -> tuple[DeclaredPolicy, ...]:
@@ -101,10 +119,8 @@ class _Builder:
                 return Allowing()
             case Allow():
                 return Allowing(action.allow)
-            case Deny(deny=DenyPart() as said):
+            case Deny(deny=said):
                 return Denying(said.reason, said.code, said.severity)
-            case Deny():
-                return Denying(str(action.deny), "denied", "error")
             case Require():
                 return Requiring(tuple(self._named(at, each, key) for each in action.require), action.reason)
         return self._amending(at, action.amend, key)

@@ -84,6 +84,13 @@ class AmendPart(Part):
     reason: Reason | None = None
 
 
+def _reasoned(given: object) -> object:
+    return given if isinstance(given, dict | DenyPart) else {"reason": given}
+
+
+_REASON_OR_MORE = {"anyOf": [{"type": "string", "minLength": 1}, DenyPart.model_json_schema()]}
+
+
 class Allow(Part):
     """Nothing against it."""
 
@@ -93,7 +100,7 @@ class Allow(Part):
 class Deny(Part):
     """The request ends."""
 
-    deny: Reason | DenyPart
+    deny: Annotated[DenyPart, BeforeValidator(_reasoned), WithJsonSchema(_REASON_OR_MORE)]
 
 
 class Require(Part):
@@ -112,6 +119,8 @@ class Amend(Part):
 def _kind(given: Any) -> str | None:
     if isinstance(given, str):
         return "word"
+    if isinstance(given, Part):
+        return type(given).__name__.lower()
     known = ("allow", "deny", "require", "amend")
     return next((each for each in known if each in given), None) if isinstance(given, dict) else None
 
@@ -131,6 +140,10 @@ Action = Annotated[
 """What a policy answers."""
 
 
+def _condition(given: object) -> object:
+    return str(given).lower() if isinstance(given, bool) else given
+
+
 class PolicyPart(Part):
     """One policy."""
 
@@ -140,7 +153,9 @@ class PolicyPart(Part):
         Names | None,
         Field(description="Mutation types, or types of state, by name. Without it: every mutation."),
     ] = None
-    when: Annotated[Cel, Field(description="Whether `then` or `otherwise` is the answer.")] = "true"
+    when: Annotated[
+        Cel, BeforeValidator(_condition), Field(description="Whether `then` or `otherwise` is the answer.")
+    ] = "true"
     then: Action
     otherwise: Action = "allow"
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="Higher ones are asked first.")] = 0

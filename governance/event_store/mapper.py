@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from eventsourcing.persistence import Mapper, Notification, StoredEvent
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from governance.domain.actors import Actor
 from governance.domain.errors import UnknownEventError, UnreadableEventError
@@ -41,7 +41,7 @@ def _text_json(text: str | None) -> str:
 def _envelope(topic: str, event: type[Fact]) -> type[BaseModel]:
     fields: dict[str, Any] = {
         "type": (Literal[topic], ...),
-        "v": (Literal[event.schema_version], ...),
+        "v": (int, Field(ge=event.schema_version, le=event.schema_version)),  # a literal 1 would take true
         "data": (event, ...),
     }
     return create_model(f"Stored{topic}", __base__=Envelope, **fields)

@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 MEMORY = ":memory:"
 SHORTEST_PAUSE_SECONDS = 0.0003
-LONGEST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.003
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 

@@ -40,6 +40,7 @@ class Agenda(View[Expected]):
     """One row per thing that time brings about: `request-deadline`, `approval-deadline`, and `execution` at once."""
 
     name: ClassVar[str] = "agenda"
+    newest_first: ClassVar[bool] = False
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(
             "agenda",

@@ -110,6 +110,7 @@ class Decisions(View[Known]):
 
 def _why(event: AnyEvent) -> str | None:
     data = event.data
+    found: str | None = None
     match event.topic:
         case "Created" | "ApprovalWithdrawn" | "VersionResolved" | "Rejected" | "Canceled" | "CompensationFailed":
             found = data.reason
@@ -122,11 +123,12 @@ def _why(event: AnyEvent) -> str | None:
         case "ExecutionFailed":
             found = data.error
         case _:
-            found = None
+            pass
     return found
 
 
 def _code(event: AnyEvent) -> str | None:
+    code: str | None = None
     match event.topic:
         case "VersionResolved":
             code = event.data.outcome
@@ -137,5 +139,5 @@ def _code(event: AnyEvent) -> str | None:
         case "Compensated":
             code = event.data.kind
         case _:
-            code = None
+            pass
     return code

@@ -82,8 +82,18 @@ def test_change_sets_are_the_same_each_time(one: JsonValue, other: JsonValue) ->
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(True, 1), (False, 0), (1, 1.0), (0, -0.0), (None, False), ("", None), ([], {}), ([True], [1]), ({"a": 1}, {"a": True})],
-)  # fmt: skip
+    [
+        (True, 1),
+        (False, 0),
+        (1, 1.0),
+        (0, -0.0),
+        (None, False),
+        ("", None),
+        ([], {}),
+        ([True], [1]),
+        ({"a": 1}, {"a": True}),
+    ],
+)
 def test_values_of_different_types_are_different(one: JsonValue, other: JsonValue) -> None:
     assert not same(one, other)
     assert diff({"x": one}, {"x": other})

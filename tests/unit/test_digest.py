@@ -58,7 +58,15 @@ def test_order_of_keys_does_not_matter(value: dict[str, int], random: Any) -> No
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(1, "1"), (True, 1), (None, "null"), ([], {}), ([1, 2], [2, 1]), ("\u00e9", "e\u0301"), ({"a": 1}, {"a": 1, "b": None})],
-)  # fmt: skip
+    [
+        (1, "1"),
+        (True, 1),
+        (None, "null"),
+        ([], {}),
+        ([1, 2], [2, 1]),
+        ("\u00e9", "e\u0301"),
+        ({"a": 1}, {"a": 1, "b": None}),
+    ],
+)
 def test_different_content_has_different_digests(one: Any, other: Any) -> None:
     assert digest(one) != digest(other)
