@@ -27,7 +27,7 @@ from governance.execution import Executor
 from governance.explaining import explain
 from governance.handling import Handler
 from governance.ids import request_key
-from governance.intake import Submission
+from governance.intake import Submission, check_actor
 from governance.outcome import Explanation, Outcome, Preview
 from governance.reading import StateReader
 from governance.repository import Repository
@@ -184,6 +184,7 @@ class Governance(Decisions):
         InvalidTransitionError unless the request is approved, AlreadyExecutedError when it has run, ConcurrencyError
         when somebody else changed the request meanwhile, DigestMismatchError when the store was tampered with.
         """
+        check_actor(actor)
         return self._handler.execute(request_key(request_id), actor)
 
     def compensate(
@@ -208,6 +209,7 @@ class Governance(Decisions):
 
     def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:
         """Return what executing would do now, by the same code; nothing is stored. For open requests only."""
+        check_actor(actor)
         request = self._repository.request(request_key(request_id))
         check_command("cancel", request.status, request.id)
         state = self._executor.current_state(request.state_id, request.state_type)
@@ -230,6 +232,8 @@ class Governance(Decisions):
 
     def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:
         """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
+        if actor is not None:
+            check_actor(actor)
         return explain(self._repository.request(request_key(request_id)), self._clock(), actor, self._directory)
 
     def request(self, request_id: RequestId) -> MutationRequest:

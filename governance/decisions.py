@@ -17,13 +17,14 @@ from governance.domain.commands import (
     Review,
     Withdraw,
 )
+from governance.domain.errors import InputError
 from governance.domain.json_limits import check_json
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Approver
 from governance.domain.terms import RejectionReason
 from governance.handling import Handler
 from governance.ids import request_key
-from governance.intake import input_errors
+from governance.intake import check_version, input_errors
 from governance.settings import Settings
 
 RequestId = str | UUID
@@ -54,6 +55,7 @@ class Decisions:
         what there is to approve changed during the call.
         """
         with input_errors():
+            check_version(expected_version, "expected_version")
             command = Approve(actor=actor, requirement=requirement, seen=seen, comment=comment)
         return self._handler.decide(request_key(request_id), command, expected_version)
 
@@ -70,9 +72,10 @@ class Decisions:
     ) -> MutationRequest:
         """Say no; ends the request if it is a veto or the quorum cannot be met any more. Raises what `approve` does."""
         with input_errors():
-            told = reason if isinstance(reason, RejectionReason) else RejectionReason(message=reason or comment or "")
+            check_version(expected_version, "expected_version")
+            told = _told(reason)
             check_json(told.metadata, field="reason.metadata", max_bytes=self.settings.max_payload_bytes)
-            command = Reject(actor=actor, requirement=requirement, seen=seen, rejection=told)
+            command = Reject(actor=actor, requirement=requirement, seen=seen, rejection=told, comment=comment)
         return self._handler.decide(request_key(request_id), command, expected_version)
 
     def withdraw(
@@ -160,3 +163,12 @@ class Decisions:
             permission = self.settings.break_glass_review_role
             command = Review(actor=actor, justified=justified, comment=comment, permission=permission)
         return self._handler.decide(request_key(request_id), command, None)
+
+
+def _told(reason: RejectionReason | str | None) -> RejectionReason:
+    if isinstance(reason, RejectionReason):
+        return reason
+    try:
+        return RejectionReason() if reason is None else RejectionReason(message=reason)
+    except InputError as error:
+        raise InputError(error.message.replace("message", "reason", 1), field="reason") from None

@@ -20,10 +20,13 @@ def new_id(now: datetime) -> str:
     return str(UUID(int=value))
 
 
-def request_key(request_id: object) -> str:
+def request_key(request_id: object, field: str = "request_id") -> str:
     """Return a request id given as UUID or text in the one form in which it is stored; InputError for anything else."""
+    if isinstance(request_id, UUID):
+        return str(request_id)
+    told = repr(request_id[:80]) if isinstance(request_id, str) else type(request_id).__name__
     try:
-        return str(UUID(str(request_id)))
+        return str(UUID(request_id if isinstance(request_id, str) else ""))
     except ValueError:
-        msg = f"request_id: {str(request_id)[:80]!r} is not the id of a request (a UUID)"
-        raise InputError(msg, field="request_id") from None
+        msg = f"{field}: {told} is not the id of a request (a UUID)"
+        raise InputError(msg, field=field) from None

@@ -14,7 +14,7 @@ from governance.domain.compensation import Restore
 from governance.domain.digest import digest
 from governance.domain.errors import ConfigurationError, InputError
 from governance.domain.intent import Intent, refine
-from governance.domain.json_limits import check_json, input_error
+from governance.domain.json_limits import MAX_SAFE_INTEGER, check_json, input_error
 from governance.domain.mutations import Mutation
 from governance.domain.requirements import Requirement
 from governance.domain.terms import CompensationLink
@@ -75,7 +75,7 @@ def take_in(given: Submission, catalog: Catalog, state_type: str | None, max_byt
             stale=given.stale,
             expires_at=given.expires_at,
             idempotency_key=given.idempotency_key,
-            supersedes=None if given.supersedes is None else request_key(given.supersedes),
+            supersedes=None if given.supersedes is None else request_key(given.supersedes, "supersedes"),
             compensates=given.compensates,
             correlation_id=given.correlation_id,
             metadata=metadata,
@@ -114,7 +114,18 @@ def _check_types(given: Submission) -> None:
     if not all(isinstance(each, Requirement) for each in given.requires):
         msg = "requires: every item must be a requirement, such as approval(role=...)"
         raise InputError(msg, field="requires")
-    version = given.expected_version
-    if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
-        msg = "expected_version: must be a whole number of at least 0"
-        raise InputError(msg, field="expected_version")
+    check_version(given.expected_version, "expected_version")
+
+
+def check_version(version: object, field: str) -> None:
+    """Refuse what is neither None nor the version of anything: InputError."""
+    if version is not None and (type(version) is not int or not 0 <= version <= MAX_SAFE_INTEGER):
+        msg = f"{field}: must be a whole number of at least 0"
+        raise InputError(msg, field=field)
+
+
+def check_actor(actor: object) -> None:
+    """Refuse what is not an actor: InputError."""
+    if not isinstance(actor, Actor):
+        msg = f"actor: {type(actor).__name__} is not an Actor"
+        raise InputError(msg, field="actor")

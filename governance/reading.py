@@ -2,16 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from governance.domain.catalog import Catalog
 from governance.domain.errors import InputError, NotFoundError
+from governance.domain.json_limits import input_error
 from governance.domain.recorded import Recorded
 from governance.domain.state import AnyState, State, StateVersion
+from governance.domain.values import Id, Moment
 from governance.event_store.log import EventLog
+from governance.intake import check_version
 from governance.repository import Repository, state_version
 from governance.streams import state_stream
 
 PAGE = 100
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+T = TypeVar("T")
 
 
 class StateReader:
@@ -24,6 +33,8 @@ class StateReader:
 
     def state(self, state_id: str, *, version: int | None, at: datetime | None) -> AnyState:
         """Return the latest version, a given one, or the one that was in force at a time."""
+        _checked(_ID, state_id, "state_id")
+        check_version(version, "version")
         if version is not None and at is not None:
             msg = "version: give either version or at"
             raise InputError(msg, field="version")
@@ -37,7 +48,7 @@ class StateReader:
 
     def history(self, state_id: str) -> Sequence[Recorded]:
         """Return every version as an event, oldest first."""
-        return self._log.stream(state_stream(state_id))
+        return self._log.stream(state_stream(_checked(_ID, state_id, "state_id")))
 
     def _version(self, state_id: str, version: int) -> StateVersion | None:
         if version == 0:
@@ -49,9 +60,7 @@ class StateReader:
         return state_version(found[0])
 
     def _at(self, state_id: str, at: datetime) -> StateVersion | None:
-        if at.tzinfo is None:
-            msg = "at: give an aware datetime, such as 2026-11-22T12:00:00+00:00"
-            raise InputError(msg, field="at")
+        at = _checked(_MOMENT, at, "at")
         upto: int | None = None
         while page := self._log.latest(state_stream(state_id), upto=upto, limit=PAGE):
             for each in page:
@@ -77,3 +86,10 @@ class StateReader:
             request_id=found.request_id,
             position=found.position,
         )
+
+
+def _checked(kind: TypeAdapter[T], value: object, field: str) -> T:
+    try:
+        return kind.validate_python(value, strict=True)
+    except ValidationError as error:
+        raise input_error(error, field) from None

@@ -50,7 +50,7 @@ def activity(
     """Return the counts of every period in which anything happened."""
     sums: dict[tuple[datetime, str], int] = defaultdict(int)
     for row in _rows(database, reader, span, mutation_type, None):
-        sums[_start(row["hour"], by), row["milestone"]] += row["requests"]
+        sums[_start(row["hour"], by), row["milestone"]] += int(row["requests"])
     return tuple(Activity(start, milestone, count) for (start, milestone), count in sorted(sums.items()))
 
 
@@ -65,7 +65,7 @@ def lead_times(
     for row in _rows(database, reader, span, mutation_type, milestone):
         group = row["mutation_type"] if by == "mutation_type" else _start(row["hour"], by)
         count, seconds = groups[group].get(row["bucket"], (0, 0.0))
-        groups[group][row["bucket"]] = (count + row["requests"], seconds + row["seconds"])
+        groups[group][row["bucket"]] = (count + int(row["requests"]), seconds + row["seconds"])
     return tuple(_lead_time(group, buckets) for group, buckets in sorted(groups.items()))
 
 

@@ -99,7 +99,7 @@ class Retry:
 
     @staticmethod
     def _unmoved(connection: Connection, generation: Generation) -> None:
-        """Refuse when the view has gone on meanwhile; touching its row keeps others from going on before we are done."""
+        """Refuse when the view has gone on meanwhile; touching its row keeps others from going on until we are done."""
         change(connection, generation.key, error=None)
         if _live(connection, generation.view).position != generation.position:
             msg = f"view {generation.view} has gone on meanwhile; try again"

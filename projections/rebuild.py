@@ -25,8 +25,7 @@ from projections.view import View
 
 DIFF_TRIES: Final = 20
 BUILD_EVENTS: Final = 20_000
-SQLITE_DIFF_TRIES: Final = 20
-BUILD_EVENTS: Final = 5_000
+SQLITE_BUILD_EVENTS: Final = 5_000
 
 
 @dataclass(frozen=True)

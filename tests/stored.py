@@ -136,6 +136,7 @@ SAMPLES: dict[str, Event] = {
         delegated_by="barbara",
         digest=DIGEST,
         rejection=RejectionReason(code="too-risky", category="security", message=WHY, metadata={"cvss": 9.8}),
+        comment="see the ticket",
     ),
     "ApprovalWithdrawn": ApprovalWithdrawn(requirement_id="1.1", approver="alan", reason=WHY),
     "ApprovalDelegated": ApprovalDelegated(

@@ -1,8 +1,6 @@
 """`gov db`: making, checking and migrating the store."""
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from governance.cli.commands import command
 from governance.cli.groups import db
@@ -11,12 +9,10 @@ from governance.cli.session import Answer, Session
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show the statements.", show_default=False)]
-
 
 @command(db, "init")
 def init(session: Session) -> Answer:
-    """Make the store and its tables; harmless when they are there."""
+    """Make the store, or bring its tables up to date; harmless when they are."""
     session.check_url(create=True)
     data = _status(session, create=True)
     return Answer(data, lambda: _view(data))

@@ -1,5 +1,6 @@
 """`gov demo`: a real case of access control from beginning to end, on a fresh store, told as it happens."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ def demo(session: Session, store: Store = None) -> Answer:
             msg = f"{place.shown_url} is not empty, and the demo begins with an empty store; leave --store out"
             raise ConfigurationError(msg, url=place.shown_url)
         played = play(governance)
-    steps = next_commands(place.url, played)
+    steps = next_commands(place.shown_url, played)
     return Answer(_document(place, played, steps), lambda: _view(place, played, steps))
 
 
@@ -51,7 +52,8 @@ def next_commands(url: str, played: "Played") -> list[str]:
     waiting, first = played.waiting, played.first
     gov = _program()
     return [
-        f"export GOVERNANCE_URL='{url}' GOVERNANCE_APP={APP}",
+        f"export GOVERNANCE_APP={APP}",
+        f"export GOVERNANCE_URL={shlex.quote(url)}",
         f"{gov} list",
         f"{gov} why {waiting[-8:]} --as edsger:security-lead",
         f"{gov} approve {waiting[-8:]} --as edsger:security-lead",
@@ -68,14 +70,13 @@ def _fresh_file() -> str:
 
 
 def _program() -> str:
-    called = Path(sys.argv[0])
+    called, found = Path(sys.argv[0]), shutil.which("gov")
     if called.name != "gov":
-        return "gov" if shutil.which("gov") else f"{Path(sys.executable)} -m governance"
-    found = shutil.which("gov")
-    if found is not None and Path(found).resolve() == called.resolve():
+        return "gov" if found else f"{shlex.quote(sys.executable)} -m governance"
+    if len(called.parts) == 1 or (found and Path(found).resolve() == called.resolve()):
         return "gov"
-    absolute = called.absolute()
-    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+    absolute, here = called.absolute(), Path.cwd()
+    return shlex.quote(str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute))
 
 
 def _document(place: Session, played: "Played", steps: Sequence[str]) -> dict[str, Any]:

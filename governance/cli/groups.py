@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 db = typer.Typer(
-    help="The store: make it, look at it, migrate it.",
+    help="The store: make it, bring it up to date, look at it.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     add_completion=False,

@@ -11,9 +11,13 @@ from governance.domain.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from projections import Page, RequestRow
 
+_TITLES = ("request", "status", "what", "state", "asked by", "on", "")
+_ROOM = (8, 11, 11, 14, 5, 10, 0)
+"""How many characters of each column are there even on a narrow terminal."""
 STATUSES = ("pending", "approved", "executed", "compensated", "rejected", "canceled", "expired", "superseded", "failed")
 RISKS = ("low", "medium", "high", "critical")
 
@@ -110,14 +114,17 @@ def _view(page: "Page[RequestRow]") -> "RenderableType":
 
     if not page.items:
         return Text("No request matches.")
-    titles = ("request", "status", "what", "state", "asked by", "on", "")
-    parts: list[RenderableType] = [render.grid(map(_row, page.items), titles=titles, whole=len(titles) - 1)]
+    rows = [_row(row) for row in page.items]
+    table = render.grid(rows, titles=_TITLES, whole=len(_TITLES))
+    for number, (column, room) in enumerate(zip(table.columns, _ROOM, strict=True)):
+        column.min_width = min(room, max(row[number].cell_len for row in rows))
+    parts: list[RenderableType] = [table]
     if page.next is not None:
         parts.append(Text(f"more: --after {page.next}", style="dim"))
     return Group(*parts)
 
 
-def _row(row: "RequestRow") -> tuple[Any, ...]:
+def _row(row: "RequestRow") -> "tuple[Text, ...]":
     from rich.text import Text
 
     from governance.cli import render

@@ -84,6 +84,8 @@ def _next(error: GovernanceError) -> str | None:
         return f"gov history --state {error.ids['state']} shows its versions"
     if error.rule == "not-found" and "requirement" in error.ids:
         return "gov show REQUEST shows its requirements"
+    if error.rule == "configuration" and "run the migrations" in error.message:
+        return "gov db init brings the tables up to date"
     return _NEXT.get(error.rule)
 
 

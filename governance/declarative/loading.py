@@ -22,7 +22,7 @@ from governance.declarative.schema import (
     RequirementPart,
 )
 from governance.declarative.tokens import ExpressionError
-from governance.domain.errors import ConfigurationError
+from governance.domain.errors import GovernanceError
 from governance.domain.policies import AnyMutation, Policy
 from governance.domain.requirements import Requirement, approval
 
@@ -146,7 +146,7 @@ class _Builder:
         given = {key: value for key, value in part if value is not None}
         try:
             return approval(name=name, **given)
-        except ConfigurationError as error:
+        except GovernanceError as error:
             what = f"requirement {name}: {error.message}"
             self._document.refuse(what, ("requirements", name), requirement=name)
 

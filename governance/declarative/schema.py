@@ -29,7 +29,7 @@ def _duration(given: object) -> object:
 def _several(given: object) -> object:
     if isinstance(given, list):
         return tuple(given)
-    return (given,) if isinstance(given, str) else given
+    return (given,) if isinstance(given, str | int) else given
 
 
 Duration = Annotated[
@@ -42,6 +42,14 @@ OneOrMore = Annotated[tuple[Id, ...], BeforeValidator(_several), Field(min_lengt
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 Names = Annotated[OneOrMore, WithJsonSchema(_ONE_OR_MORE)]
 """One name, or a list of them."""
+Steps = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...],
+    BeforeValidator(_several),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 1}}]}
+    ),
+]
+"""One step, or a list of them."""
 Cel = Annotated[str, Field(min_length=1, max_length=2_000, description="An expression in CEL.")]
 Severity = Literal["info", "warning", "error", "critical"]
 
@@ -62,7 +70,14 @@ class RequirementPart(Part):
     step: Annotated[int, Field(ge=1, description="Lower steps come first.")] = 1
     expires_after: Annotated[Duration | None, Field(description="How long there is to decide.")] = None
     expires_at: Annotated[Moment | None, Field(description="Until when there is to decide, with a time zone.")] = None
-    veto: Annotated[bool, Field(description="Whether one rejection ends the request.")] = True
+    veto: Annotated[
+        bool | Annotated[int, Field(ge=1)],
+        Field(description="Whether one rejection ends the request, or how many do; without, a hopeless quorum does."),
+    ] = True
+    different_from_step: Annotated[
+        Steps, Field(description="Who approved in one of these earlier steps may not approve here.")
+    ] = ()
+    chains: Annotated[bool, Field(description="Whether a delegate may delegate on.")] = False
 
 
 class DenyPart(Part):
@@ -194,6 +209,7 @@ class Case(Part):
         dict[str, JsonValue] | None,
         Field(description="The state after the mutation, for tests without an application. Left out: as before."),
     ] = None
+    state_type: Annotated[Id, Field(description="For tests without an application.")] = "State"
     state_id: Id = "example"
     state_version: Annotated[int, Field(ge=0)] = 1
     actor: Annotated[

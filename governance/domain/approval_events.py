@@ -41,6 +41,7 @@ class ApprovalRejected(ApprovalFact):
     delegated_by: str | None = None
     digest: str
     rejection: RejectionReason
+    comment: str | None = None
 
 
 class ApprovalWithdrawn(ApprovalFact):

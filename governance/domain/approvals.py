@@ -78,10 +78,11 @@ def _reject(command: Reject, request: MutationRequest, now: datetime) -> Sequenc
             delegated_by=by.delegated_by,
             digest=opened.digest,
             rejection=command.rejection,
+            comment=command.comment,
         )
         events.append(rejected)
     if any(_ends(request, each, events) for each in targets):
-        told = command.rejection.message or command.rejection.code
+        told = command.rejection.message or command.comment or command.rejection.code
         events.append(Rejected(code="approval-rejected", reason=clean(f"{command.actor.person}: {told}")))
     return events
 

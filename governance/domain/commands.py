@@ -1,9 +1,9 @@
 """Intentions: what an actor asks for, in the imperative. Time, ids and what user code answered come with them."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
@@ -14,6 +14,17 @@ from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Approver, Requirement
 from governance.domain.terms import CompensationLink, Drift, RejectionReason, Stale, Verdict
 from governance.domain.values import Id, Moment, Reason, Text, Value
+
+
+def _an_actor(given: object) -> object:
+    if not isinstance(given, Actor):
+        msg = f"{type(given).__name__} is not an Actor"
+        raise ValueError(msg)
+    return given
+
+
+GivenActor = Annotated[Actor, BeforeValidator(_an_actor)]
+"""Who acts, as the caller has authenticated them; never read from data that came from outside."""
 
 
 class Evaluation(Value):
@@ -56,7 +67,7 @@ class Submit(Value):
     mutation: StoredMutation
     state_id: Id
     state_type: Id
-    actor: Actor
+    actor: GivenActor
     reason: Reason
     intent: Intent
     requires: tuple[Requirement, ...] = ()
@@ -73,9 +84,9 @@ class Approve(Value):
     """Say yes: to one requirement, or to all of the current step that the actor is asked for."""
 
     name: Literal["approve"] = "approve"
-    actor: Actor
-    requirement: str | None = None
-    seen: str | None = None
+    actor: GivenActor
+    requirement: Id | None = None
+    seen: Id | None = None
     comment: Text | None = None
 
 
@@ -83,18 +94,19 @@ class Reject(Value):
     """Say no."""
 
     name: Literal["reject"] = "reject"
-    actor: Actor
-    requirement: str | None = None
-    seen: str | None = None
+    actor: GivenActor
+    requirement: Id | None = None
+    seen: Id | None = None
     rejection: RejectionReason
+    comment: Text | None = None
 
 
 class Withdraw(Value):
     """Take one's own decision back while the request is still pending."""
 
     name: Literal["withdraw"] = "withdraw"
-    actor: Actor
-    requirement: str | None = None
+    actor: GivenActor
+    requirement: Id | None = None
     reason: Text | None = None
 
 
@@ -102,10 +114,10 @@ class Delegate(Value):
     """Let somebody else decide in one's place, until a time."""
 
     name: Literal["delegate"] = "delegate"
-    actor: Actor
+    actor: GivenActor
     to: Id
     until: Moment
-    requirement: str | None = None
+    requirement: Id | None = None
     reason: Text | None = None
 
 
@@ -113,8 +125,8 @@ class Reassign(Value):
     """Ask other people instead."""
 
     name: Literal["reassign"] = "reassign"
-    actor: Actor
-    requirement: str
+    actor: GivenActor
+    requirement: Id
     approvers: tuple[Approver, ...]
     reason: Reason
 
@@ -123,7 +135,7 @@ class BreakGlass(Value):
     """Let the request run without its approvals. `permission` is the role that gives the right to it."""
 
     name: Literal["break glass"] = "break glass"
-    actor: Actor
+    actor: GivenActor
     reason: Reason
     permission: Id
     review_after: timedelta
@@ -133,7 +145,7 @@ class Review(Value):
     """Say whether what was done behind broken glass was right."""
 
     name: Literal["review"] = "review"
-    actor: Actor
+    actor: GivenActor
     justified: bool
     comment: Reason
     permission: Id
@@ -143,7 +155,7 @@ class Comment(Value):
     """Say something."""
 
     name: Literal["comment"] = "comment"
-    actor: Actor
+    actor: GivenActor
     text: Reason
 
 
@@ -151,7 +163,7 @@ class Cancel(Value):
     """Take the request back."""
 
     name: Literal["cancel"] = "cancel"
-    actor: Actor
+    actor: GivenActor
     reason: Text | None = None
 
 
@@ -159,14 +171,14 @@ class Expire(Value):
     """Record that a deadline has passed."""
 
     name: Literal["expire"] = "expire"
-    actor: Actor
+    actor: GivenActor
 
 
 class Supersede(Value):
     """Put another request in this one's place."""
 
     name: Literal["supersede"] = "supersede"
-    actor: Actor
+    actor: GivenActor
     by: Id
 
 
@@ -174,7 +186,7 @@ class Execute(Value):
     """Resolve the version and run the mutation. `drift` and `changed_paths` say what moved since the evaluation."""
 
     name: Literal["execute"] = "execute"
-    actor: Actor
+    actor: GivenActor
     evaluation: Evaluation
     drift: tuple[Drift, ...] = ()
     changed_paths: tuple[str, ...] = ()

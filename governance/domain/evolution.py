@@ -196,7 +196,7 @@ def _voted(request: MutationRequest, event: ApprovalGranted | ApprovalRejected, 
         delegated_by=event.delegated_by,
         digest=event.digest,
         at=recorded.at,
-        comment=event.comment if isinstance(event, ApprovalGranted) else None,
+        comment=event.comment,
         rejection=event.rejection if isinstance(event, ApprovalRejected) else None,
     )
     return _with_requirement(request, event.requirement_id, votes=(*_votes(request, event.requirement_id), vote))
@@ -279,7 +279,7 @@ def _with_requirement(request: MutationRequest, requirement_id: str, **update: A
 def _decision(event: RequestEvent, recorded: Recorded) -> Decision:
     reason = getattr(event, "reason", None) or getattr(event, "comment", None) or getattr(event, "text", None)
     if isinstance(event, ApprovalRejected):
-        reason = event.rejection.message or event.rejection.code
+        reason = event.rejection.message or event.comment or event.rejection.code
     return Decision(
         category=event.category,
         code=type(event).__name__,

@@ -16,7 +16,7 @@ class BlastRadius(Value):
     """How far a mutation reaches: a scope, and optionally how many things and which."""
 
     scope: Scope = "single"
-    count: int | None = Field(default=None, ge=0)
+    count: int | None = Field(default=None, ge=0, le=2**53 - 1)
     text: Text | None = None
 
 
@@ -37,7 +37,7 @@ def refine(declared: Intent, given: Intent | None) -> Intent:
         return declared
     return Intent(
         category=given.category or declared.category,
-        description=given.description or declared.description,
+        description=declared.description if given.description is None else given.description,
         risk=_higher(declared.risk, given.risk),
         blast_radius=_wider(declared.blast_radius, given.blast_radius),
         tags=tuple(sorted({*declared.tags, *given.tags})),
@@ -55,4 +55,6 @@ def _wider(declared: BlastRadius | None, given: BlastRadius | None) -> BlastRadi
         return floor
     scope = max(floor.scope, given.scope, key=SCOPES.index)
     counts = [each.count for each in (floor, given) if each.count is not None]
-    return BlastRadius(scope=scope, count=max(counts, default=None), text=given.text or floor.text)
+    return BlastRadius(
+        scope=scope, count=max(counts, default=None), text=floor.text if given.text is None else given.text
+    )

@@ -10,7 +10,7 @@ from eventsourcing.persistence import DataError, PersistenceError
 
 from governance.event_store.append import Append
 from governance.event_store.deadline import Deadline
-from governance.event_store.group_commit import FlushSpoiled, Outcome
+from governance.event_store.group_commit import MIN_FLUSH_SHARE, FlushSpoiled, Outcome
 from governance.event_store.postgres_binary import (
     INT4_ARRAY_OID,
     INT8_ARRAY_OID,
@@ -30,6 +30,8 @@ ATTEMPT_SHARE = 0.6
 """An unanswered attempt is given up after this share of the time left, so that there is time to ask again."""
 SERVER_SHARES = (0.5, 0.25, 0.1)
 """The server gives an attempt up after the largest of these shares of the budget that fits into it."""
+ANSWER_SHARE = 0.7
+"""So much of an attempt's time is the server's; the rest is for its answer to arrive."""
 DATA_CLASSES = frozenset({"22", "54"})
 """Classes of errors that lie in the events themselves: data exceptions and limits of the server."""
 TOGETHER_TRIES = 5
@@ -52,7 +54,7 @@ class PostgresAppender:
     def flush(self, appends: Sequence[Append], deadline: Deadline) -> Sequence[Outcome]:
         """Stores the appends in one transaction and returns what became of each."""
         parameters = encoded(appends)
-        attempts = Attempts(len(appends), deadline)
+        attempts = Attempts(len(appends), deadline, self._budget_seconds * MIN_FLUSH_SHARE)
         while True:
             try:
                 return outcomes(appends, self._send(parameters, attempts))
@@ -99,7 +101,7 @@ def limit_ms(budget_seconds: float, patience: Deadline) -> int:
     There are few such limits, because a session is told each time that it changes.
     """
     for share in SERVER_SHARES:
-        if budget_seconds * share < patience.remaining():
+        if budget_seconds * share < patience.remaining() * ANSWER_SHARE:
             return round(budget_seconds * share * 1000)
     return max(1, round(patience.remaining() * 500))
 
@@ -107,10 +109,11 @@ def limit_ms(budget_seconds: float, patience: Deadline) -> int:
 class Attempts:
     """What is known after the attempts so far to store one flush."""
 
-    def __init__(self, appends: int, deadline: Deadline) -> None:
+    def __init__(self, appends: int, deadline: Deadline, least_seconds: float) -> None:
         self.deadline = deadline
         self.sent = False
         self._appends = appends
+        self._least_seconds = least_seconds
         self._clashes = 0
         self._doubtful = False
         self._pauses = Pauses(deadline)
@@ -125,11 +128,15 @@ class Attempts:
             # After a lost answer the flush stays together: its parts would be told that they had no effect.
             if self._clashes >= TOGETHER_TRIES and self._appends > 1 and not self._doubtful:
                 raise FlushSpoiled
-            if self._pauses.pause():
+            if self._worth_another() and self._pauses.pause():
                 return
         elif lies_in_data(error) and self._appends > 1 and not self._doubtful:
             raise FlushSpoiled from error
         raise self._verdict(error) from error
+
+    def _worth_another(self) -> bool:
+        """A last short attempt could end in doubt, which is worse than a certain refusal, unless there is doubt."""
+        return self._doubtful or self.deadline.remaining() > self._least_seconds
 
     def _verdict(self, error: SessionLost | StatementRefused) -> PersistenceError:
         if self._doubtful:

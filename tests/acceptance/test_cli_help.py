@@ -20,7 +20,7 @@ HEAVY = ("pydantic", "eventsourcing", "sqlalchemy", "psycopg", "governance.appli
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
     group = group or typer.main.get_command(app)
-    found = []
+    found: list[tuple[tuple[str, ...], Any]] = []
     for name, command in group.commands.items():
         here = (*path, name)
         found += commands(command, here) if hasattr(command, "commands") else [(here, command)]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from governance import StoreUnavailableError
+from governance.cli.submit import ask
 from tests.commands import Gov
 
 
@@ -70,9 +71,7 @@ def test_a_file_that_was_broken_off_goes_on_where_it_stopped(
 
 
 def break_after(patched: pytest.MonkeyPatch, lines: int) -> None:
-    from governance.cli import lines as module
-
-    left, ask = [lines], module.ask
+    left = [lines]
 
     def failing(*given: Any, **more: Any) -> Any:
         if not left[0]:
@@ -80,11 +79,11 @@ def break_after(patched: pytest.MonkeyPatch, lines: int) -> None:
         left[0] -= 1
         return ask(*given, **more)
 
-    patched.setattr(module, "ask", failing)
+    patched.setattr("governance.cli.lines.ask", failing)
 
 
 def test_what_was_refused_is_reported_by_line_number_and_the_rest_is_stored(gov: Gov, tmp_path: Path) -> None:
-    wrong = {
+    wrong: dict[int, str | bytes] = {
         2: "{",
         3: "[]",
         4: b"\xff\xfe",

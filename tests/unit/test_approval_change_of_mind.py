@@ -110,7 +110,6 @@ def test_only_one_s_own_decision_can_be_taken_back() -> None:
     history = (*VETO, by(ALAN, granted(VETO, ALAN)))
     given(*history).when(Withdraw(actor=EDSGER)).then_refused(NotFoundError, "edsger has no decision", actor="edsger")
     given(*history).when(Withdraw(actor=ALAN, requirement="1.2")).then_refused(NotFoundError)
-    given(*history).when(Withdraw(actor=ALAN, requirement="")).then_refused(NotFoundError)
     given(*VETO).when(Withdraw(actor=ALAN)).then_refused(NotFoundError)
 
 
@@ -131,7 +130,7 @@ def test_what_was_seen_has_to_be_what_is_there() -> None:
     for seen in (request.digest, request.requirements[0].digest, None):
         assert given(*VETO).when(Approve(actor=ALAN, seen=seen)).decided()
         assert given(*VETO).when(Reject(actor=ALAN, rejection=NO, seen=seen)).decided()
-    for seen in (request.mutation_digest, request.digest.upper(), "sha256:" + "0" * 64, ""):
+    for seen in (request.mutation_digest, request.digest.upper(), "sha256:" + "0" * 64, "x"):
         given(*VETO).when(Approve(actor=ALAN, seen=seen)).then_refused(StaleError, request=request.id)
         given(*VETO).when(Reject(actor=ALAN, rejection=NO, seen=seen)).then_refused(StaleError, request=request.id)
 

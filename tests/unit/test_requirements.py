@@ -1,6 +1,6 @@
 """Approval requirements: what can be asked for, and what nobody could ever fill."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
