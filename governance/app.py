@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from governance.application import Governance
+from governance.directory import Directory
 from governance.domain.catalog import AnyMutation
 from governance.domain.policies import Policy
 from governance.settings import Settings
@@ -11,12 +12,19 @@ from governance.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """The mutations and policies in force, named to `gov` and to workers as `--app module:attribute`."""
+    """What may be changed, under which policies, and who has which roles: `--app module:attribute` names it to `gov`."""
 
     mutations: Iterable[type[AnyMutation]]
     policies: Iterable[Policy] = ()
+    directory: Directory | None = None
     settings: Settings | None = None
 
     def open(self, url: str) -> Governance:
         """Return the governance of the store at the url by this application; raises what `Governance.open` does."""
-        return Governance.open(url, mutations=self.mutations, policies=self.policies, settings=self.settings)
+        return Governance.open(
+            url,
+            mutations=self.mutations,
+            policies=self.policies,
+            directory=self.directory,
+            settings=self.settings,
+        )

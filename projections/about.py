@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column
 
-from projections.facts import Created
+from projections.facts import Amended, Created
 from projections.filters import Plain
 from projections.tables import KEY, Moment, Ranked, stored_moment
 from projections.view import Row
@@ -48,3 +48,8 @@ def about(created: Created, at: str) -> Row:
         RISKS.index(intent.risk) if intent.risk else None,
         stored_moment(at),
     )
+
+
+def amended(known: Row, event: Amended) -> Row:
+    """Return the values after policies put another mutation in place of the one asked for."""
+    return (*known[:2], event.mutation.type, *known[3:])

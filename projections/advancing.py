@@ -9,9 +9,9 @@ from typing import Any
 
 from projections.database import Database
 from projections.errors import RowsRefusedError
-from projections.events import Stored
+from projections.events import AnyEvent, Decodings, Stored
 from projections.feed import Feed, anchor
-from projections.fold import Batch, Decoded, Folder, decode_all
+from projections.fold import Batch, Folder
 from projections.generations import Generation, advance, parked_positions
 from projections.view import View
 from projections.writing import write_batch
@@ -43,9 +43,9 @@ class Advancer:
             return list(group)
         try:
             with _without_collector():
-                events = decode_all(page)
+                events = Decodings(page, {self._views[each.view].category for each in group})
                 batches = [self._folder(each).fold(events, each.position) for each in group]
-                return self._store(group, batches, page, events)
+                return self._store(group, batches, page, events.last)
         except RowsRefusedError as error:
             self.forget(*(each.key for each in group))
             return self._narrow_down(group, page, error)
@@ -59,17 +59,17 @@ class Advancer:
         """Find the one event and the one view that the database refused, and park it there."""
         if len(page) > 1:
             half = page[: len(page) // 2]
-            return self.step(group, half[-1].position, len(half))
+            return self.step(group, half[-1][0], len(half))
         if len(group) > 1:
-            return [moved for each in group for moved in self.step([each], page[0].position, 1)]
-        batch = self._folder(group[0]).fold_without(page[0], error, group[0].position)
-        return self._store(group, [batch], page, ())
+            return [moved for each in group for moved in self.step([each], page[0][0], 1)]
+        batch = self._folder(group[0]).fold_without(page[0], error)
+        return self._store(group, [batch], page, None)
 
     def _store(
-        self, group: Sequence[Generation], batches: Sequence[Batch], page: Sequence[Stored], events: Sequence[Decoded]
+        self, group: Sequence[Generation], batches: Sequence[Batch], page: Sequence[Stored], last: AnyEvent | None
     ) -> list[Generation]:
-        last = page[-1]
-        to: dict[str, Any] = {"position": last.position, "anchor": anchor(last), "at": _time_of(events)}
+        at = datetime.fromisoformat(last.at) if last else None
+        to: dict[str, Any] = {"position": page[-1][0], "anchor": anchor(page[-1]), "at": at}
         with self._database.write() as connection:
             for generation, batch in zip(group, batches, strict=True):
                 view = self._views[generation.view]
@@ -84,14 +84,6 @@ class Advancer:
                 parked = parked_positions(connection, generation.key)
             folder = self._folders[generation.key] = Folder(self._views[generation.view], self._feed, parked)
         return folder
-
-
-def _time_of(events: Sequence[Decoded]) -> datetime | None:
-    """Return when the last readable event of the page happened."""
-    for event in reversed(events):
-        if not isinstance(event, tuple):
-            return datetime.fromisoformat(event.at)
-    return None
 
 
 @contextmanager

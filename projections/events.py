@@ -1,6 +1,7 @@
 """Events in their place as views read them: decoded only as far as any view needs, straight from the stored text."""
 
-from functools import cache
+from collections.abc import Callable, Collection, Iterable
+from types import SimpleNamespace
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from msgspec import MsgspecError, Struct, ValidationError
@@ -10,7 +11,8 @@ from governance.domain.errors import UnreadableEventError
 from governance.domain.recorded import Recorded
 from governance.event_store.mapper import EnvelopeMapper
 from governance.event_store.registry import EVENTS, event_class
-from projections.facts import FACTS, By
+from projections import approval_facts, facts
+from projections.facts import By, Part
 
 D = TypeVar("D")
 
@@ -19,14 +21,17 @@ REQUEST: Final = "mutationRequest"
 STATE: Final = "governedState"
 
 
-class Stored(NamedTuple):
-    """An event as the store holds it, named as its mapper reads it."""
+FACTS: Final[dict[str, type[Part]]] = {
+    name: part
+    for module in (facts, approval_facts)
+    for name, part in vars(module).items()
+    if name in EVENTS and isinstance(part, type) and issubclass(part, Part)
+} | dict.fromkeys(("ApprovalExpired", "QuorumReached"), approval_facts.OfRequirement)
+"""What is read of the events of each topic; of any other known topic, everything."""
 
-    position: int
-    originator_id: str
-    originator_version: int
-    topic: str
-    state: str
+
+Stored = tuple[int, str, int, str, str]
+"""An event as the store holds it: position, stream, version, topic, state."""
 
 
 class Event(Struct, Generic[D]):
@@ -50,7 +55,7 @@ class Event(Struct, Generic[D]):
         if self.stored is None:
             msg = "this event does not come from a store"
             raise ValueError(msg)
-        whole: Recorded = _MAPPER.to_domain_event(cast(Any, self.stored))
+        whole: Recorded = _MAPPER.to_domain_event(cast(Any, _named(self.stored)))
         return whole.model_copy(update={"position": self.position})
 
 
@@ -62,53 +67,94 @@ class Damaged(NamedTuple):
 
     stored: Stored
     error: Exception
+    position: int
+    version: int
+    topic: str
 
 
+Decoded = AnyEvent | Damaged
+Streams = dict[str, list[Decoded]]
 _MAPPER: Final = EnvelopeMapper(cast(Any, None))
+_DECODERS: Final[dict[str, tuple[Callable[[str | bytes], AnyEvent], int]]] = {
+    topic: (Decoder(Event[cast(Any, FACTS.get(topic, dict[str, Any]))]).decode, event.schema_version)
+    for topic, event in EVENTS.items()
+}
 
 
-@cache
-def _decoder(topic: str) -> tuple[Decoder[AnyEvent], int]:
-    known = event_class(topic)
-    data: Any = FACTS.get(topic, dict[str, Any])
-    return Decoder(Event[data]), known.schema_version
+class Decodings:
+    """A page of events, each decoded once for all views, by category and stream, in order within each stream."""
+
+    def __init__(self, page: Iterable[Stored], categories: Collection[str]) -> None:
+        self.by_category: dict[str, Streams] = {category: {} for category in categories}
+        self.damaged: set[str] = set()
+        """Categories in which an event could not be read."""
+        self.last: AnyEvent | None = None
+        for stored in page:
+            category, _, stream = stored[1].partition("-")
+            streams = self.by_category.get(category)
+            if streams is not None:
+                self._take(stored, category, stream, streams)
+
+    def _take(self, stored: Stored, category: str, stream: str, streams: Streams) -> None:
+        event: Decoded
+        try:
+            event = self.last = decode(stored, category, stream)
+        except Exception as error:
+            event = Damaged(stored, error, stored[0], stored[2], stored[3])
+            self.damaged.add(category)
+        known = streams.get(stream)
+        if known is None:
+            streams[stream] = [event]
+        else:
+            known.append(event)
 
 
-def decode(stored: Stored) -> AnyEvent:
+def decode(stored: Stored, category: str, stream: str) -> AnyEvent:
     """Return the event; raises UnknownEventError or UnreadableEventError. Old shapes are brought up to today's."""
-    decoder, current = _decoder(stored.topic)
+    position, _, version, topic, state = stored
+    known = _DECODERS.get(topic)
+    if known is None:
+        event_class(topic)  # raises
+        raise _unreadable(stored, KeyError(topic))
     try:
-        event = decoder.decode(stored.state)
-        if event.v != current:
-            event = decoder.decode(_in_todays_shape(stored))
+        event = known[0](state)
+        if event.v != known[1]:
+            event = known[0](_in_todays_shape(stored))
     except ValidationError:
-        event = _decode_in_todays_shape(stored, decoder)
+        event = _decode_in_todays_shape(stored, known[0])
     except MsgspecError as error:
         raise _unreadable(stored, error) from None
-    event.position = stored.position
-    event.category, _, event.stream = stored.originator_id.partition("-")
-    event.version = stored.originator_version
-    event.topic = stored.topic
+    event.position = position
+    event.category = category
+    event.stream = stream
+    event.version = version
+    event.topic = topic
     event.stored = stored
     return event
 
 
-def _decode_in_todays_shape(stored: Stored, decoder: Decoder[AnyEvent]) -> AnyEvent:
+def decode_stored(stored: Stored) -> AnyEvent:
+    """Return one event on its own, as `decode` does."""
+    category, _, stream = stored[1].partition("-")
+    return decode(stored, category, stream)
+
+
+def _decode_in_todays_shape(stored: Stored, decoder: Callable[[str | bytes], AnyEvent]) -> AnyEvent:
     try:
-        return decoder.decode(_in_todays_shape(stored))
+        return decoder(_in_todays_shape(stored))
     except MsgspecError as error:
         raise _unreadable(stored, error) from None
 
 
 def _in_todays_shape(stored: Stored) -> bytes:
-    return _MAPPER.to_stored_event(_MAPPER.to_domain_event(cast(Any, stored))).state
+    return _MAPPER.to_stored_event(_MAPPER.to_domain_event(cast(Any, _named(stored)))).state
+
+
+def _named(stored: Stored) -> SimpleNamespace:
+    """Return the stored event with the names by which the mapper reads it."""
+    return SimpleNamespace(originator_id=stored[1], originator_version=stored[2], topic=stored[3], state=stored[4])
 
 
 def _unreadable(stored: Stored, error: Exception) -> UnreadableEventError:
-    msg = f"event {stored.originator_version} of {stored.originator_id} ({stored.topic}) is damaged: {error}"
-    return UnreadableEventError(msg, stream=stored.originator_id, version=stored.originator_version)
-
-
-def is_known(topic: str) -> bool:
-    """Return whether this program knows events of the topic."""
-    return topic in EVENTS
+    msg = f"event {stored[2]} of {stored[1]} ({stored[3]}) is damaged: {error}"
+    return UnreadableEventError(msg, stream=stored[1], version=stored[2])

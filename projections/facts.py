@@ -58,32 +58,6 @@ class Link(Part):
     trigger: str = "operator"
 
 
-class Approver(Part):
-    """Who is entitled."""
-
-    kind: str
-    id: str
-
-
-class Requirement(Part):
-    """What must hold."""
-
-    kind: str = "approval"
-    name: str | None = None
-    approvers: tuple[Approver, ...] = ()
-    quorum: int = 1
-    step: int = 1
-    veto: bool = True
-
-
-class Rejection(Part):
-    """Why somebody said no."""
-
-    code: str = "rejected"
-    category: str | None = None
-    message: str = ""
-
-
 class ChangeMade(Part):
     """One changed path; the values stay as they are stored."""
 
@@ -132,45 +106,11 @@ class PoliciesEvaluated(Part):
     state_version: int
 
 
-class PendingApproval(Part):
-    """A requirement was opened."""
+class Amended(Part):
+    """Policies put another mutation in place of the one asked for."""
 
-    requirement_id: str
-    round: int
-    requirement: Requirement
-    expires_at: str | None = None
-
-
-class ApprovalGranted(Part):
-    """One person said yes."""
-
-    requirement_id: str
-    approver: str
-    matched: Approver
-    comment: str | None = None
-
-
-class ApprovalRejected(Part):
-    """One person said no."""
-
-    requirement_id: str
-    approver: str
-    matched: Approver
-    rejection: Rejection
-
-
-class ApprovalWithdrawn(Part):
-    """One person took their decision back."""
-
-    requirement_id: str
-    approver: str
+    mutation: StoredMutation
     reason: str | None = None
-
-
-class OfRequirement(Part):
-    """Something happened to a requirement."""
-
-    requirement_id: str
 
 
 class Commented(Part):
@@ -262,33 +202,3 @@ class StateChanged(Part):
     digest: str
     request_id: str
     change_set: tuple[ChangeMade, ...] = ()
-
-
-FACTS: dict[str, type[Part]] = {
-    **{
-        each.__name__: each
-        for each in (
-            Created,
-            PoliciesEvaluated,
-            PendingApproval,
-            ApprovalGranted,
-            ApprovalRejected,
-            ApprovalWithdrawn,
-            Commented,
-            Approved,
-            VersionResolved,
-            Executed,
-            ExecutionFailed,
-            Rejected,
-            Canceled,
-            Expired,
-            Superseded,
-            Compensated,
-            CompensationFailed,
-            StateChanged,
-        )
-    },
-    "ApprovalExpired": OfRequirement,
-    "QuorumReached": OfRequirement,
-}
-"""What is read of the events of each topic; of any other known topic, everything."""

@@ -14,13 +14,12 @@ from governance.domain.errors import GovernanceError
 from governance.event_store.log import EventLog
 from projections.database import Database
 from projections.errors import LogMismatchError
-from projections.events import Stored, decode
+from projections.events import Stored, decode_stored
 
 PAGE_CHARS: Final = 48 * 1024 * 1024
 """A page ends early when it holds this much, so that memory stays flat however large the events are."""
 STREAMS_AT_ONCE: Final = 1_000
 MAX_VERSION: Final = 2**62
-StoredRow = tuple[int, str, int, str, str]
 
 
 class Feed:
@@ -46,9 +45,9 @@ class Feed:
         with self._database.read() as connection:
             rows = self._statements.page(connection, after, upto, limit)
             with closing(rows):
-                for stored in map(Stored._make, rows):
+                for stored in rows:
                     found.append(stored)
-                    size += len(stored.state)
+                    size += len(stored[4])
                     if size > PAGE_CHARS:
                         break
         return found
@@ -57,7 +56,7 @@ class Feed:
         """Return when the first readable event after the position happened, None when there is none."""
         for stored in self.page(position, MAX_VERSION, 1):
             try:
-                return datetime.fromisoformat(decode(stored).at)
+                return datetime.fromisoformat(decode_stored(stored).at)
             except GovernanceError:
                 return None
         return None
@@ -69,7 +68,7 @@ class Feed:
             with self._database.read() as connection:
                 rows = self._statements.past(connection, some, upto, 1 if first_only else MAX_VERSION)
                 with closing(rows):
-                    yield from map(Stored._make, rows)
+                    yield from rows
 
     def anchor(self, position: int) -> str:
         """Return what the event at a position is known by, empty for position 0; LogMismatchError when it is gone."""
@@ -93,7 +92,7 @@ class Feed:
 
 def anchor(stored: Stored) -> str:
     """Return what an event is known by."""
-    known = "\n".join((stored.originator_id, str(stored.originator_version), stored.topic, stored.state))
+    known = "\n".join((stored[1], str(stored[2]), stored[3], stored[4]))
     return sha256(known.encode()).hexdigest()[:32]
 
 
@@ -109,18 +108,16 @@ class _Statements:
         among = "stream = ANY(%s)" if database.on_postgres else "stream IN (SELECT value FROM json_each(?))"
         self._past = f"{columns} WHERE {among} AND position <= {mark} AND version <= {mark} ORDER BY stream, version"
 
-    def page(self, connection: Connection, after: int, upto: int, limit: int) -> Generator[StoredRow, None, None]:
+    def page(self, connection: Connection, after: int, upto: int, limit: int) -> Generator[Stored, None, None]:
         return self._rows(connection, self._page, (after, upto, limit))
 
-    def past(
-        self, connection: Connection, streams: list[str], upto: int, last: int
-    ) -> Generator[StoredRow, None, None]:
+    def past(self, connection: Connection, streams: list[str], upto: int, last: int) -> Generator[Stored, None, None]:
         among: Any = streams if self._on_postgres else json.dumps(streams)
         return self._rows(connection, self._past, (among, upto, last))
 
     def _rows(
         self, connection: Connection, statement: str, parameters: tuple[Any, ...]
-    ) -> Generator[StoredRow, None, None]:
+    ) -> Generator[Stored, None, None]:
         driver: Any = connection.connection.driver_connection
         if not self._on_postgres:
             yield from driver.execute(statement, parameters)

@@ -52,8 +52,8 @@ def _branch(tables: dict[str, Any], actor: Actor, now: datetime, beyond: int, mi
         .select_from(votes)
         .where(
             votes.c.opened_position == entitled.c.opened_position,
-            votes.c.kind.in_(("granted", "rejected")),
-            votes.c.value == actor.person,
+            votes.c.kind.in_(("behind", "barred")),
+            votes.c.value.in_(people),
         ),
     )
     own = or_(entitled.c.requester.in_(people), and_(entitled.c.on_behalf_of.is_not(None), _in_name(entitled, people)))
@@ -71,7 +71,8 @@ def _in_name(entitled: Any, people: list[str]) -> ColumnElement[bool]:
 
 
 def _entitlements(database: Database, entitled: Any, actor: Actor) -> list[ColumnElement[bool]]:
-    by_kind = {"actor": [actor.person], "role": list(actor.roles), "group": list(actor.groups)}
+    person = [actor.person]
+    by_kind = {"actor": person, "delegate": person, "role": list(actor.roles), "group": list(actor.groups)}
     possible = {kind: [each for each in dict.fromkeys(ids) if can_be(each)] for kind, ids in by_kind.items()}
     if sum(map(len, possible.values())) <= MOST_BRANCHES:
         return [

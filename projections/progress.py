@@ -1,18 +1,36 @@
 """How far a request has come: its status, its round and its requirements, as several views need them."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from projections.approval_facts import Approver
 from projections.events import AnyEvent
-from projections.facts import Approver
+from projections.tables import stored_moment
+
+
+class Vote(NamedTuple):
+    """One person's decision, who cast it, and in whose place."""
+
+    approver: str
+    decision: str
+    cast_by: str
+    delegated_by: str | None
+
+
+class Delegation(NamedTuple):
+    """Who may decide in whose place, and until when."""
+
+    delegator: str
+    delegate: str
+    until: str
 
 
 class Opened:
     """A requirement of one round and the decisions that stand on it."""
 
     __slots__ = (
-        "approvers", "expires_at", "granted", "id", "kind", "name", "opened_at", "position", "quorum", "rejected",
-        "round", "settled_at", "status", "step", "veto",
+        "approvers", "delegations", "different_from", "expires_at", "id", "kind", "name", "opened_at", "position",
+        "quorum", "round", "settled_at", "status", "step", "veto", "votes",
     )  # fmt: skip
 
     def __init__(self, event: AnyEvent) -> None:
@@ -30,8 +48,26 @@ class Opened:
         self.position: int = event.position
         self.status = "open"
         self.settled_at: str | None = None
-        self.granted: list[str] = []
-        self.rejected: list[str] = []
+        self.different_from: tuple[int, ...] = data.requirement.different_from
+        self.votes: list[Vote] = []
+        self.delegations: list[Delegation] = []
+
+    def voters(self, decision: str) -> list[str]:
+        """Return who decided so, in order."""
+        return [vote.approver for vote in self.votes if vote.decision == decision]
+
+    def behind_votes(self) -> list[str]:
+        """Return everybody who stands behind a decision: as approver, as delegate, or as who cast it."""
+        return [each for vote in self.votes for each in (vote.approver, vote.cast_by, vote.delegated_by) if each]
+
+    def delegates(self) -> dict[str, str]:
+        """Return who may decide in whose place, and until when: not any more once the delegator has decided."""
+        decided = {each for vote in self.votes for each in (vote.approver, vote.delegated_by)}
+        open_ones = [each for each in self.delegations if each.delegator not in decided]
+        latest: dict[str, str] = {}
+        for each in open_ones:
+            latest[each.delegate] = max(each.until, latest.get(each.delegate, ""))
+        return latest
 
 
 class Progress:
@@ -56,6 +92,13 @@ class Progress:
             return []
         return [each for each in self.opened.values() if each.round == self.round and each.status == "open"]
 
+    def barred(self, opened: Opened) -> list[str]:
+        """Return who may not decide on the requirement, because of what they decided in other steps of the round."""
+        if not opened.different_from:
+            return []
+        current = [each for each in self.opened.values() if each.round == self.round and each.status != "void"]
+        return [person for each in current if each.step in opened.different_from for person in each.behind_votes()]
+
     def actionable(self) -> list[Opened]:
         """Return the open requirements whose turn it is: those of the lowest step."""
         waiting = self.open()
@@ -76,24 +119,27 @@ def _pending(progress: Progress, event: AnyEvent) -> None:
     progress.opened[event.data.requirement_id] = Opened(event)
 
 
-def _granted(progress: Progress, event: AnyEvent) -> None:
-    opened = progress.opened.get(event.data.requirement_id)
-    if opened is not None:
-        opened.granted.append(event.data.approver)
+def _voted(decision: str) -> Callable[[Progress, AnyEvent], None]:
+    def vote(progress: Progress, event: AnyEvent) -> None:
+        opened = progress.opened.get(event.data.requirement_id)
+        if opened is not None:
+            opened.votes.append(Vote(event.data.approver, decision, event.by.id, event.data.delegated_by))
 
-
-def _rejected_by_one(progress: Progress, event: AnyEvent) -> None:
-    opened = progress.opened.get(event.data.requirement_id)
-    if opened is not None:
-        opened.rejected.append(event.data.approver)
+    return vote
 
 
 def _withdrawn(progress: Progress, event: AnyEvent) -> None:
     opened = progress.opened.get(event.data.requirement_id)
     if opened is not None:
-        opened.granted = [each for each in opened.granted if each != event.data.approver]
-        opened.rejected = [each for each in opened.rejected if each != event.data.approver]
+        opened.votes = [vote for vote in opened.votes if vote.approver != event.data.approver]
         opened.status, opened.settled_at = "open", None
+
+
+def _delegated(progress: Progress, event: AnyEvent) -> None:
+    opened, data = progress.opened.get(event.data.requirement_id), event.data
+    if opened is not None:
+        until = stored_moment(data.until) or ""
+        opened.delegations.append(Delegation(data.delegator, data.delegate, until))
 
 
 def _settled(status: str) -> Callable[[Progress, AnyEvent], None]:
@@ -129,8 +175,10 @@ def _status(status: str) -> Callable[[Progress, AnyEvent], None]:
 _STEPS: Final[dict[str, Callable[[Progress, Any], None]]] = {
     "PoliciesEvaluated": _evaluated,
     "PendingApproval": _pending,
-    "ApprovalGranted": _granted,
-    "ApprovalRejected": _rejected_by_one,
+    "ApprovalGranted": _voted("granted"),
+    "ApprovalRejected": _voted("rejected"),
+    "ApprovalDelegated": _delegated,
+    "ApprovalReassigned": _settled("void"),
     "ApprovalWithdrawn": _withdrawn,
     "ApprovalExpired": _settled("expired"),
     "QuorumReached": _settled("satisfied"),

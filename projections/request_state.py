@@ -1,13 +1,12 @@
 """A request as the view `requests` keeps it, and the row that it makes."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from projections.events import AnyEvent
 from projections.labels import folded, label, pair
 from projections.progress import Progress
-from projections.tables import stored_moment
+from projections.tables import json_text, stored_moment
 from projections.view import Row
 from projections.vocabulary import RISKS, SCOPES, bit
 
@@ -18,13 +17,19 @@ class Request:
     __slots__ = (
         "approved_at", "attempts", "compensated_by", "correlation", "created", "created_at", "created_position",
         "decided_at", "decisions", "effects", "end_code", "ended_at", "ended_because", "evaluated_version",
-        "executed_at", "id", "position", "progress", "resulting_version", "superseded_by", "updated_at", "version",
+        "executed_at", "glass_broken_by", "id", "justified", "mutation", "position", "progress", "resulting_version",
+        "review_until", "reviewed_by", "superseded_by", "updated_at", "version",
     )  # fmt: skip
 
     def __init__(self, stream: str) -> None:
         self.id = stream
         self.progress = Progress()
         self.created: Any = None
+        self.mutation: Any = None
+        self.glass_broken_by: str | None = None
+        self.review_until: str | None = None
+        self.reviewed_by: str | None = None
+        self.justified: bool | None = None
         self.correlation: str | None = None
         self.created_at = self.updated_at = ""
         self.created_position = self.position = self.version = 0
@@ -59,7 +64,7 @@ def row(state: Request) -> Row:
         state.created_position,
         state.position,
         state.version,
-        *_asked(state.created, state.progress),
+        *_asked(state.created, state.mutation, state.progress),
         *_came_of_it(state),
         *_linked(state),
         state.decisions,
@@ -91,15 +96,15 @@ def labels(state: Request) -> Iterator[tuple[str, str]]:
         yield "effect", contract
 
 
-def _asked(created: Any, progress: Progress) -> Row:
+def _asked(created: Any, mutation: Any, progress: Progress) -> Row:
     intent, requester, radius = created.intent, created.requester, created.intent.blast_radius
     return (
         created.state_id,
         created.state_type,
-        created.mutation.type,
-        created.mutation.version,
+        mutation.type,
+        mutation.version,
         progress.status,
-        json.dumps(progress.pending_reasons()),
+        json_text(progress.pending_reasons()),
         requester.id,
         requester.kind,
         requester.name,
@@ -109,7 +114,7 @@ def _asked(created: Any, progress: Progress) -> Row:
         RISKS.index(intent.risk) if intent.risk else None,
         SCOPES.index(radius.scope) if radius else None,
         radius.count if radius else None,
-        json.dumps(intent.tags, ensure_ascii=False) if intent.tags else "[]",
+        json_text(intent.tags) if intent.tags else "[]",
         created.reason,
         folded(created.reason),
         created.stale,
@@ -139,14 +144,34 @@ def _linked(state: Request) -> Row:
         link.kind if link else None,
         link.trigger if link else None,
         state.compensated_by,
+        state.glass_broken_by,
+        stored_moment(state.review_until),
+        state.reviewed_by,
+        state.justified,
     )
 
 
 def _created(state: Request, event: AnyEvent) -> None:
     state.created = event.data
+    state.mutation = event.data.mutation
     state.created_at = event.at
     state.created_position = event.position
     state.correlation = event.correlation
+
+
+def _amended(state: Request, event: AnyEvent) -> None:
+    state.mutation = event.data.mutation
+
+
+def _glass_broken(state: Request, event: AnyEvent) -> None:
+    state.glass_broken_by = event.by.id
+    state.review_until = event.data.review_until
+    state.reviewed_by = state.justified = None
+
+
+def _reviewed(state: Request, event: AnyEvent) -> None:
+    state.reviewed_by = event.data.reviewer
+    state.justified = event.data.justified
 
 
 def _evaluated(state: Request, event: AnyEvent) -> None:
@@ -202,6 +227,9 @@ def _end(state: Request, event: AnyEvent, code: str, because: str | None) -> Non
 
 _STEPS: Final[dict[str, Callable[[Request, AnyEvent], None]]] = {
     "Created": _created,
+    "Amended": _amended,
+    "GlassBroken": _glass_broken,
+    "Reviewed": _reviewed,
     "PoliciesEvaluated": _evaluated,
     "ApprovalGranted": _decided,
     "ApprovalRejected": _decided,

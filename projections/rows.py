@@ -56,6 +56,10 @@ class RequestRow(Row):
     compensation_kind: str | None
     compensation_trigger: str | None
     compensated_by: str | None
+    glass_broken_by: str | None
+    review_until: datetime | None
+    reviewed_by: str | None
+    justified: bool | None
     decisions: tuple[str, ...]
     created_at: datetime
     updated_at: datetime

@@ -8,6 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal
 
+from msgspec.json import Encoder
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+_ENCODE: Final = Encoder().encode
 Written = Literal["replaced", "appended", "added"]
 
 
@@ -97,6 +99,11 @@ POSITION = BigInteger().with_variant(Integer(), "sqlite")
 def moment_text(moment: datetime) -> str:
     """Return a time as text of fixed width, so that it sorts as the time does."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def json_text(value: Sequence[str]) -> str:
+    """Return a list of texts as it is kept."""
+    return _ENCODE(value).decode() if value else "[]"
 
 
 WHOLE_SECOND: Final = 20

@@ -15,6 +15,7 @@ _DECISIONS: Final = (
     "ScheduleReached", "DependencySatisfied", "QuotaReserved", "Commented", "Approved", "VersionResolved",
     "ExecutionStarted", "Executed", "ExecutionFailed", "EffectDelivered", "EffectFailed", "GlassBroken", "Reviewed",
     "Rejected", "Canceled", "Expired", "Superseded", "Compensated", "CompensationFailed",
+    "ApprovalReassigned",
 )  # fmt: skip
 """New names go to the end: rows hold the places."""
 

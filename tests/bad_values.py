@@ -108,7 +108,7 @@ JSON: dict[str, Any] = {
 }
 
 TIMES: dict[str, Any] = {
-    "naive": datetime(2040, 1, 1),  # noqa: DTZ001
+    "naive": datetime(2040, 1, 1),
     "before 1970": datetime(1900, 1, 1, tzinfo=UTC),
     "year one": datetime.min.replace(tzinfo=UTC),
     "before the calendar": datetime.min.replace(tzinfo=timezone(12 * HOUR)),

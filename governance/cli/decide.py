@@ -123,10 +123,13 @@ def expire(session: Session, request: options.Request, actor: options.Actor = No
 
 
 def decided(session: Session, request: str, decide: "Callable[[Governance, str], MutationRequest]") -> Answer:
-    """Return what a request is after a decision on it, and what it waits for now."""
+    """Return what a request is after a decision on it, and what it waits for now.
+
+    Takes the application: its directory and settings have a say in who may decide.
+    """
     from governance.cli.documents import request_document
 
-    with session.store() as governance:
+    with session.governed() as governance:
         key = request_id(governance, request)
         after = decide(governance, key)
         waits = governance.explain(key).text

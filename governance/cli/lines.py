@@ -21,6 +21,7 @@ from governance.cli.session import Answer, Session
 from governance.cli.submit import ask, code_of
 from governance.cli.text import short, visible
 from governance.domain.errors import (
+    DirectoryUnavailableError,
     GovernanceError,
     InputError,
     OutcomeUnknownError,
@@ -114,7 +115,7 @@ def _submit_all(governance: "Governance", file: IO[bytes], mode: Mode, report: R
         try:
             asked = _asked(raw, mode, seen)
             outcome = ask(governance, asked, run=mode.run, dry_run=mode.dry_run)
-        except (StoreUnavailableError, OutcomeUnknownError) as error:
+        except (StoreUnavailableError, OutcomeUnknownError, DirectoryUnavailableError) as error:
             report.stopped = f"stopped before line {number}: {error.message}"
             return
         except GovernanceError as error:

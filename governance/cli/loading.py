@@ -68,16 +68,16 @@ def _app(found: Any, spec: str) -> "App":
     parts: Mapping[str, Any]
     parts = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in _PARTS}
     mutations: Any
-    mutations, policies, settings = (parts.get(name) for name in _PARTS)
+    mutations, policies, directory, settings = (parts.get(name) for name in _PARTS)
     if not _several(mutations) or not (policies is None or _several(policies)):
         what = "a module without 'mutations'" if isinstance(found, ModuleType) else f"a {type(found).__name__}"
         _refuse(spec, f"it is {what}, and has to be {_SHAPE}")
     if settings is not None and not isinstance(settings, Settings):
         _refuse(spec, f"its settings are a {type(settings).__name__}, not governance.Settings")
-    return App(mutations=tuple(mutations), policies=tuple(policies or ()), settings=settings)
+    return App(mutations=tuple(mutations), policies=tuple(policies or ()), directory=directory, settings=settings)
 
 
-_PARTS = ("mutations", "policies", "settings")
+_PARTS = ("mutations", "policies", "directory", "settings")
 
 
 def _several(value: object) -> bool:

@@ -37,6 +37,7 @@ _NEXT = {
     "concurrency": "look again (gov show REQUEST), then decide again",
     "idempotency-key": "use another --key, or look at the request that has this one",
     "store-unavailable": "is the database at --url there and reachable? gov db status",
+    "directory-unavailable": "try again when the directory of roles and groups answers",
     "outcome-unknown": "look (gov list) before you repeat it",
     "view-busy": "somebody else brings the view up to date; try again",
     "approved-content": "somebody changed the store behind governance, or it is damaged; compare with a backup",

@@ -51,7 +51,7 @@ class Session:
 
     @contextmanager
     def store(self) -> "Iterator[Governance]":
-        """Give the store; without an application for whatever can be read or decided without one."""
+        """Give the store; without an application for whatever can be read without one."""
         if self.app:
             with self.governed() as governance:
                 yield governance

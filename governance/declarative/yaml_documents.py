@@ -14,21 +14,22 @@ _TEXT = "tag:yaml.org,2002:str"
 
 def read_yaml(text: str, name: str) -> tuple[Any, dict[Place, int]]:
     """Return what the only document in the text says, and the lines; ConfigurationError for what is not read."""
-    loader = yaml.SafeLoader(text)
     try:
         _refuse_aliases(text, name)
-        node = loader.get_single_node()
-        if node is None:
-            return None, {}
-        _refuse_doubled_keys(node, name)
-        return loader.construct_document(node), dict(_lines(node, ()))
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None, {}
+            _refuse_doubled_keys(node, name)
+            return loader.construct_document(node), dict(_lines(node, ()))
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         refuse(name, f"is not YAML: {error.problem or error.context}", mark.line + 1 if mark else None)
     except (yaml.YAMLError, ValueError, OverflowError, LookupError) as error:
         refuse(name, f"is not YAML: {(str(error) or type(error).__name__).splitlines()[0]}")
-    finally:
-        loader.dispose()
 
 
 def _refuse_aliases(text: str, name: str) -> None:

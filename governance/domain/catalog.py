@@ -51,7 +51,8 @@ class Catalog:
             msg = f"{type(mutation).__name__} is not among the mutations that this Governance was opened with"
             raise UnknownMutationError(msg, mutation=mutation.mutation_type)
         payload = dump(mutation, field="mutation")
-        check_json(payload, field="mutation", max_bytes=self._max_payload_bytes)
+        if known is not Restore:  # its value is that of a state, which was checked by a limit of its own
+            check_json(payload, field="mutation", max_bytes=self._max_payload_bytes)
         stored = StoredMutation(type=mutation.mutation_type, version=mutation.mutation_version, payload=payload)
         if self.load(stored) != mutation:
             msg = f"mutation: {mutation.mutation_type} does not come back from JSON as it went in"

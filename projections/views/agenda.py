@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import Column
 
-from projections.about import FIELDS, UNKNOWN, about, columns
+from projections.about import FIELDS, UNKNOWN, about, amended, columns
 from projections.events import AnyEvent
 from projections.filters import Fields, Plain
 from projections.progress import Progress
@@ -25,7 +25,7 @@ AGENDA: Final[tuple[Column[Any], ...]] = (
 class Expected:
     """What one request waits for."""
 
-    __slots__ = ("about", "approved_at", "created_position", "expires_at", "progress", "request_id")
+    __slots__ = ("about", "approved_at", "created_position", "expires_at", "progress", "request_id", "review_until")
 
     def __init__(self, stream: str) -> None:
         self.request_id = stream
@@ -34,10 +34,11 @@ class Expected:
         self.created_position = 0
         self.expires_at: str | None = None
         self.approved_at: str | None = None
+        self.review_until: str | None = None
 
 
 class Agenda(View[Expected]):
-    """One row per thing that time brings about: `request-deadline`, `approval-deadline`, and `execution` at once."""
+    """One row per thing that time brings about: deadlines and reviews, and what is ready to run since when."""
 
     name: ClassVar[str] = "agenda"
     newest_first: ClassVar[bool] = False
@@ -72,17 +73,25 @@ class Agenda(View[Expected]):
             state.about = about(event.data, event.at)
             state.created_position = event.position
             state.expires_at = event.data.expires_at
+        elif event.topic == "Amended":
+            state.about = amended(state.about, event.data)
         elif event.topic == "Approved":
             state.approved_at = event.at
+        elif event.topic == "GlassBroken":
+            state.review_until = event.data.review_until
+        elif event.topic == "Reviewed":
+            state.review_until = None
 
     def settle(self, state: Expected, rows: Rows) -> None:
-        """Add what is due now or later; nothing for a request that has ended."""
+        """Add what is due now or later; for a request that has ended, at most the review of broken glass."""
         for due, item, at in _due(state):
             rows.add("agenda", (state.request_id, due, item, at, state.created_position, *state.about))
 
 
 def _due(state: Expected) -> Iterator[tuple[str, str, str | None]]:
     status = state.progress.status
+    if state.review_until is not None:
+        yield "review", "", stored_moment(state.review_until)
     if status not in {"pending", "approved"}:
         return
     if state.expires_at is not None:

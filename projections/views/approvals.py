@@ -1,17 +1,16 @@
 """The view `approvals`: one row per approval requirement, who may decide on it, and who has; the inbox."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import Boolean, Column, Integer, Text
 
-from projections.about import FIELDS, UNKNOWN, about, columns
+from projections.about import FIELDS, UNKNOWN, about, amended, columns
 from projections.events import AnyEvent
 from projections.filters import Fields, Labels, Plain, Words
 from projections.labels import folded
 from projections.progress import Opened, Progress
-from projections.tables import KEY, POSITION, Json, Key, Moment, ViewTable, stored_moment
+from projections.tables import KEY, POSITION, Json, Key, Moment, ViewTable, json_text, stored_moment
 from projections.view import Row, Rows, View
 
 APPROVALS: Final[tuple[Column[Any], ...]] = (
@@ -131,26 +130,50 @@ class Approvals(View[Asked]):
         if event.topic == "Created":
             state.created = event.data
             state.about = about(event.data, event.at)
+        elif event.topic == "Amended":
+            state.about = amended(state.about, event.data)
 
     def settle(self, state: Asked, rows: Rows) -> None:
         """Add the rows of all requirements that the request ever had."""
         turn = {each.id for each in state.progress.actionable()}
-        created = state.created
-        ends = stored_moment(created.expires_at) if created else None
-        requester = (created.requester.id, created.requester.on_behalf_of) if created else (None, None)
+        ends = stored_moment(state.created.expires_at) if state.created else None
         for opened in state.progress.opened.values():
             actionable = opened.id in turn
             before = min((each for each in (stored_moment(opened.expires_at), ends) if each), default=None)
             rows.add("approvals", _row(state, opened, actionable, before))
-            for kind, value in dict.fromkeys((each.kind, each.id) for each in opened.approvers):
-                entitled = (opened.position, state.request_id, kind, value, actionable, before, *requester)
-                rows.add("approvals_entitled", entitled)
-            for kind, people in (("granted", opened.granted), ("rejected", opened.rejected)):
-                for person in dict.fromkeys(people):
-                    rows.add("approvals_votes", (opened.position, state.request_id, kind, person))
+            _entitled(state, opened, actionable, before, rows)
+            _votes(state, opened, rows)
+
+
+def _entitled(state: Asked, opened: Opened, actionable: bool, before: str | None, rows: Rows) -> None:
+    """Add who may decide: those asked for, and those in whose hands one of them has put it, for as long as that is."""
+    created = state.created
+    requester = (created.requester.id, created.requester.on_behalf_of) if created else (None, None)
+    for kind, value in dict.fromkeys((each.kind, each.id) for each in opened.approvers):
+        rows.add("approvals_entitled", (opened.position, state.request_id, kind, value, actionable, before, *requester))
+    for delegate, until in opened.delegates().items():
+        ends = min(until, before or until)
+        rows.add(
+            "approvals_entitled",
+            (opened.position, state.request_id, "delegate", delegate, actionable, ends, *requester),
+        )
+
+
+def _votes(state: Asked, opened: Opened, rows: Rows) -> None:
+    """Add who has decided how, and who may not decide any more, or not here."""
+    by_kind = {
+        "granted": opened.voters("granted"),
+        "rejected": opened.voters("rejected"),
+        "behind": opened.behind_votes(),
+        "barred": state.progress.barred(opened),
+    }
+    for kind, people in by_kind.items():
+        for person in dict.fromkeys(people):
+            rows.add("approvals_votes", (opened.position, state.request_id, kind, person))
 
 
 def _row(state: Asked, opened: Opened, actionable: bool, before: str | None) -> Row:
+    granted, rejected = opened.voters("granted"), opened.voters("rejected")
     reason = state.created.reason if state.created else None
     return (
         state.request_id,
@@ -160,14 +183,14 @@ def _row(state: Asked, opened: Opened, actionable: bool, before: str | None) -> 
         opened.name,
         opened.step,
         opened.quorum,
-        max(0, opened.quorum - len(opened.granted)),
+        max(0, opened.quorum - len(granted)),
         opened.veto,
         opened.status,
         actionable,
         state.progress.status,
-        json.dumps([f"{each.kind}:{each.id}" for each in opened.approvers], ensure_ascii=False),
-        json.dumps(opened.granted, ensure_ascii=False),
-        json.dumps(opened.rejected, ensure_ascii=False),
+        json_text([f"{each.kind}:{each.id}" for each in opened.approvers]),
+        json_text(granted),
+        json_text(rejected),
         stored_moment(opened.opened_at),
         stored_moment(opened.settled_at),
         stored_moment(opened.expires_at),

@@ -109,22 +109,14 @@ class Decisions(View[Known]):
 
 
 def _why(event: AnyEvent) -> str | None:
-    data = event.data
-    found: str | None = None
-    match event.topic:
-        case "Created" | "ApprovalWithdrawn" | "VersionResolved" | "Rejected" | "Canceled" | "CompensationFailed":
-            found = data.reason
-        case "ApprovalGranted":
-            found = data.comment
-        case "ApprovalRejected":
-            found = data.rejection.message or data.rejection.code
-        case "Commented":
-            found = data.text
-        case "ExecutionFailed":
-            found = data.error
-        case _:
-            pass
-    return found
+    if event.topic == "ApprovalRejected":
+        rejection = event.data.rejection
+        return str(rejection.message or rejection.code)
+    for name in ("reason", "comment", "text", "error"):
+        found = getattr(event.data, name, None)
+        if found:
+            return str(found)
+    return None
 
 
 def _code(event: AnyEvent) -> str | None:

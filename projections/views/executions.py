@@ -1,16 +1,15 @@
 """The view `executions`: one row per attempt to run a request, with what was found and what came of it."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import BigInteger, Column, Float, Integer, Text
 
-from projections.about import FIELDS, UNKNOWN, about, columns
+from projections.about import FIELDS, UNKNOWN, about, amended, columns
 from projections.events import AnyEvent
 from projections.filters import Fields, Labels, Plain
-from projections.tables import KEY, POSITION, Json, Key, Moment, ViewTable, stored_moment
+from projections.tables import KEY, POSITION, Json, Key, Moment, ViewTable, json_text, stored_moment
 from projections.view import Row, Rows, View
 
 EXECUTIONS: Final[tuple[Column[Any], ...]] = (
@@ -79,7 +78,7 @@ class Executions(View[Tried]):
 
     name: ClassVar[str] = "executions"
     topics: ClassVar[frozenset[str] | None] = frozenset(
-        {"Created", "Approved", "VersionResolved", "Executed", "ExecutionFailed", "Rejected"},
+        {"Created", "Amended", "Approved", "VersionResolved", "Executed", "ExecutionFailed", "Rejected"},
     )
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(
@@ -151,7 +150,7 @@ def _row(state: Tried, attempt: Attempt) -> Row:
         resolved.current,
         attempt.resulting,
         len(resolved.drift),
-        json.dumps(resolved.changed_paths, ensure_ascii=False),
+        json_text(resolved.changed_paths),
         len(attempt.effects),
         attempt.why,
         attempt.actor,
@@ -169,6 +168,10 @@ def seconds_between(earlier: str, later: str) -> float:
 def _created(state: Tried, event: AnyEvent) -> None:
     state.about = about(event.data, event.at)
     state.kind = event.data.compensates.kind if event.data.compensates else "forward"
+
+
+def _amended(state: Tried, event: AnyEvent) -> None:
+    state.about = amended(state.about, event.data)
 
 
 def _approved(state: Tried, event: AnyEvent) -> None:
@@ -202,6 +205,7 @@ def _rejected(state: Tried, event: AnyEvent) -> None:
 
 _STEPS: Final[dict[str, Callable[[Tried, AnyEvent], None]]] = {
     "Created": _created,
+    "Amended": _amended,
     "Approved": _approved,
     "VersionResolved": _resolved,
     "Executed": _executed,

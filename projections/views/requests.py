@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import BigInteger, Column, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
 
 from projections.events import AnyEvent
 from projections.filters import Bits, Fields, Labels, Plain, Words
@@ -51,6 +51,10 @@ COLUMNS: Final[tuple[Column[Any], ...]] = (
     Column("compensation_kind", KEY),
     Column("compensation_trigger", KEY),
     Column("compensated_by", KEY),
+    Column("glass_broken_by", KEY),
+    Column("review_until", Moment),
+    Column("reviewed_by", KEY),
+    Column("justified", Boolean),
     Column("decisions", BigInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
@@ -110,7 +114,7 @@ class Requests(View[Request]):
                 "request_id", "state_id", "state_type", "mutation_type", "status", "requester", "requester_kind",
                 "requester_name", "on_behalf_of", "category", "stale", "end_code", "correlation_id",
                 "idempotency_key", "supersedes", "superseded_by", "compensates", "compensation_kind",
-                "compensation_trigger", "compensated_by",
+                "compensation_trigger", "compensated_by", "glass_broken_by", "reviewed_by",
             )
         },
         **{
@@ -124,10 +128,12 @@ class Requests(View[Request]):
             name: Plain(name, "moment")
             for name in (
                 "created_at", "updated_at", "decided_at", "approved_at", "executed_at", "ended_at", "expires_at",
+                "review_until",
             )
         },
         "risk": Plain("risk", ranked=RISKS),
         "scope": Plain("scope", ranked=SCOPES),
+        "justified": Plain("justified", "flag"),
         "reason": Words("reason", "reason_folded"),
         "tag": Labels("requests_labels", "tag"),
         "pending_reason": Labels("requests_labels", "pending"),

@@ -11,7 +11,7 @@ from tests.commands import gov
 MODULE = """
 from pydantic import BaseModel
 import governance
-from governance import App, Mutation, allow, policy
+from governance import App, Mutation, allow, approval, policy, require
 
 class Box(BaseModel):
     items: tuple[str, ...] = ()
@@ -26,6 +26,16 @@ def all_is_well(mutation, state, context):
     return allow()
 
 app = App(mutations=[Put], policies=[all_is_well])
+
+@policy(Put)
+def a_lead_agrees(mutation, state, context):
+    return require(approval(role="lead"))
+
+class People:
+    async def members(self, kind, name):
+        return frozenset({"alan"}) if (kind, name) == ("role", "lead") else frozenset()
+
+with_directory = App(mutations=[Put], policies=[a_lead_agrees], directory=People())
 as_mapping = {"mutations": [Put]}
 mutations, policies = [Put], [all_is_well]
 
@@ -97,6 +107,15 @@ def test_what_is_wrong_with_an_application_is_named(spec: str, told: str) -> Non
         assert refused.code == 2, refused
         assert told in refused.error["message"]
         assert "\x1b" not in refused.err
+
+
+def test_with_a_directory_nobody_gives_themselves_a_role() -> None:
+    where = ("--app", "boxes:with_directory")
+    asked = ("submit", "put", "--data", '{"item": "pen"}', "--state", "s", "--reason", "r", "--as", "a", "-q")
+    request = gov(*asked, *where).out.strip()
+
+    assert gov("approve", request, "--as", "mallory:lead", *where).code == 4
+    assert gov("approve", request, "--as", "alan", *where).code == 0
 
 
 def test_what_needs_an_application_says_how_to_name_it() -> None:

@@ -92,6 +92,7 @@ def test_the_version_is_told() -> None:
         (errors.NotFoundError, 1),
         (errors.StoreUnavailableError, 1),
         (errors.OutcomeUnknownError, 1),
+        (errors.DirectoryUnavailableError, 1),
         (errors.DigestMismatchError, 1),
     ],
 )

@@ -109,7 +109,7 @@ def test_data_comes_from_a_file_or_standard_input(call: Gov, tmp_path: Path) -> 
         ((*SUBMIT, *GOOD, "--intent", '{"risk":"enormous"}'), "intent.risk"),
         ((*SUBMIT, *GOOD, "--intent", "[]"), "intent"),
         ((*SUBMIT, *GOOD, "--metadata", "[]"), "metadata"),
-        ((*SUBMIT, *GOOD, "--supersedes", "x"), "request_id"),
+        ((*SUBMIT, *GOOD, "--supersedes", "x"), "supersedes"),
         ((*SUBMIT, *GOOD, "--key", ""), "idempotency_key"),
         (("history",), "--state"),
         (("history", "abcd", "--state", "s"), "either"),

@@ -321,7 +321,7 @@ def test_an_ending_that_several_share_is_refused(gov: Gov, monkeypatch: pytest.M
     assert "1abcd, 2abcd" in refused.error["message"]
 
 
-def test_reading_and_deciding_need_no_application(gov: Gov) -> None:
+def test_reading_needs_no_application_and_deciding_and_running_do(gov: Gov) -> None:
     ran, request = gov.executed("bob"), gov.grant("ada")
     plain = Gov(gov.url, app=None)
 
@@ -329,10 +329,12 @@ def test_reading_and_deciding_need_no_application(gov: Gov) -> None:
     assert plain("history", ran).code == 0
     assert plain("history", "--state", STATE).code == 0
     assert plain("why", request).code == 0
-    assert plain("approve", request, "--as", LEAD).code == 0
-    assert plain("show", request, "--json").json["request"]["open_requirements"][0]["missing"] == 1
-    for command in (("execute", request, "--as", "w"), ("preview", request), ("compensate", ran, "--reason", "r")):
-        assert plain(*command, *(() if command[0] == "preview" else ("--as", "w"))).code == 2
+    assert plain("show", request, "--json").json["request"]["open_requirements"][0]["missing"] == 2
+    assert plain("preview", request).code == 2
+    for command in (("approve", request), ("execute", request), ("compensate", ran, "--reason", "r")):
+        refused = plain(*command, "--as", LEAD)
+        assert refused.code == 2
+        assert "--app module:attribute" in refused.err
 
 
 def test_quiet_prints_the_id_and_nothing_else(gov: Gov) -> None:
