@@ -12,7 +12,7 @@ from governance.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """What may be changed, under which policies, and who has which roles: `--app module:attribute` names it to `gov`."""
+    """What may be changed, by which policies, and who has which roles; `--app module:attribute` names it to `gov`."""
 
     mutations: Iterable[type[AnyMutation]]
     policies: Iterable[Policy] = ()

@@ -20,7 +20,7 @@ from governance.domain.policies import Policy, PolicySet
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
-from governance.domain.values import Ids, Moment, Value
+from governance.domain.values import Given, Ids, Moment, Value
 from governance.evaluation import Evaluator
 from governance.event_store.log import EventLog, translated_errors
 from governance.execution import Executor
@@ -33,7 +33,7 @@ BEGINNING = 40
 """How many events of a request are read for what was decided at first: more than a submission can record of that."""
 
 
-class Selection(Value):
+class Selection(Given):
     """Which requests to look at: asked for in this time, both ends included, and of these mutation types if any."""
 
     since: Moment | None = None

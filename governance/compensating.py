@@ -3,6 +3,7 @@
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.compensation import Restore, check_compensable
 from governance.domain.errors import InputError, NotReversibleError
+from governance.domain.mutations import Mutation
 from governance.domain.request import MutationRequest
 from governance.domain.terms import CompensationKind, CompensationLink
 from governance.domain.values import clean
@@ -63,6 +64,8 @@ def _inverse(original: MutationRequest, catalog: Catalog, executor: Executor) ->
             "give a corrective mutation, or restore the earlier value"
         )
         raise NotReversibleError(msg, request=original.id, mutation=original.mutation.type)
+    if isinstance(inverse, Mutation):
+        catalog.learn(inverse)
     return inverse
 
 

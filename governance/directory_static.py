@@ -11,12 +11,12 @@ from governance.declarative.documents import read_document
 from governance.directory import Kind
 from governance.domain.errors import ConfigurationError, DirectoryUnavailableError
 from governance.domain.json_limits import input_error
-from governance.domain.values import Id, Value
+from governance.domain.values import Given, Id
 
 Stamp = tuple[int, int, int]
 
 
-class Membership(Value):
+class Membership(Given):
     """Who is in which role and which group, by ids."""
 
     roles: dict[Id, tuple[Id, ...]] = Field(default_factory=dict)

@@ -75,8 +75,15 @@ class Damaged(NamedTuple):
 Decoded = AnyEvent | Damaged
 Streams = dict[str, list[Decoded]]
 _MAPPER: Final = EnvelopeMapper(cast(Any, None))
+
+
+def _event_of(data: Any) -> Any:
+    """Return the type of events with such data; it is only known at run time."""
+    return Event[data]
+
+
 _DECODERS: Final[dict[str, tuple[Callable[[str | bytes], AnyEvent], int]]] = {
-    topic: (Decoder(Event[cast(Any, FACTS.get(topic, dict[str, Any]))]).decode, event.schema_version)
+    topic: (Decoder(_event_of(FACTS.get(topic, dict[str, Any]))).decode, event.schema_version)
     for topic, event in EVENTS.items()
 }
 

@@ -38,6 +38,11 @@ class Building:
     rate: float
     seconds: float
 
+    @property
+    def eta_seconds(self) -> float | None:
+        """Return how long the rest takes at this rate, None before there is one."""
+        return (self.head - self.position) / self.rate if self.rate else None
+
 
 Report = Callable[[Building], None]
 
@@ -163,7 +168,7 @@ class Builder:
             self._breathe(time.monotonic() - began)
             for lock in locks:
                 lock.take()
-            self._tell(report, standing, head, place - first, started)
+            self._tell(report, standing, head, min(each.position for each in standing) - first, started)
         return standing
 
     def _breathe(self, worked: float) -> None:

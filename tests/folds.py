@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from governance.domain.entitlement import refusal
 from governance.domain.actors import Actor
+from governance.domain.entitlement import refusal
 from governance.domain.events import (
     Approved,
     Created,

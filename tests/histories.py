@@ -22,7 +22,7 @@ from governance.domain.requirements import ApprovalRequirement
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 PEOPLE = ("ada", "bob", "cleo", "dan", "eve")
-STATES = ("alpha:list", "beta:list", 'odd" \'%_\\id')
+STATES = ("alpha:list", "beta:list", "odd\" '%_\\id")
 
 
 class Items(BaseModel):

@@ -45,6 +45,7 @@ class Report:
     statuses: Counter[str] = field(default_factory=Counter)
     codes: set[Exit] = field(default_factory=set)
     stopped: str | None = None
+    interrupted: bool = False
 
     def add(self, line: int, outcome: "Outcome", code: Exit, *, earlier: bool) -> dict[str, Any]:
         """Note what came of a line and return the note."""
@@ -69,7 +70,7 @@ class Report:
     def code(self) -> Exit:
         """Return how it ended: the one way in which lines were refused, 4 if there were several, 3 if any waits."""
         if self.stopped is not None:
-            return Exit.ERROR
+            return Exit.INTERRUPTED if self.interrupted else Exit.ERROR
         refusals = self.codes - {Exit.DONE, Exit.PENDING}
         if refusals:
             return refusals.pop() if len(refusals) == 1 else Exit.REFUSED
@@ -97,14 +98,21 @@ def submit_file(
         _opened(name) as (file, size),
         _progress(size, session, report) as tell,
     ):
-        _submit_all(governance, file, mode, report, tell)
-    if not report.results and not report.refused:
+        _until_interrupted(governance, file, mode, report, tell)
+    if not (report.results or report.refused or report.stopped):
         msg = f"file: {name} holds no request"
         raise InputError(msg, field="file")
     return Answer(_document(report), lambda: _view(report), report.code)
 
 
 Tell = Callable[[dict[str, Any], int], None]
+
+
+def _until_interrupted(governance: "Governance", file: IO[bytes], mode: Mode, report: Report, tell: Tell) -> None:
+    try:
+        _submit_all(governance, file, mode, report, tell)
+    except KeyboardInterrupt:
+        report.stopped, report.interrupted = "interrupted", True
 
 
 def _submit_all(governance: "Governance", file: IO[bytes], mode: Mode, report: Report, tell: Tell) -> None:

@@ -100,9 +100,7 @@ def submit(
 
     A request that validation or a policy refuses is stored too, as rejected, and ends with exit code 4.
     """
-    if run and dry_run:
-        msg = "run: --dry-run stores nothing, so there is nothing to --run"
-        raise InputError(msg, field="run")
+    _check_together(run=run and dry_run, quiet=quiet and file is not None)
     asked: dict[str, Any] = {
         "mutation": mutation,
         "state": state,
@@ -114,7 +112,7 @@ def submit(
         "supersedes": supersedes,
         "correlation_id": correlation_id,
     }
-    asked |= _parsed(data=data, intent=intent, metadata=metadata)
+    asked |= _parsed(file, data=data, intent=intent, metadata=metadata)
     asked["requires"] = _each(requires)
     if file is not None:
         from governance.cli.lines import submit_file
@@ -134,10 +132,19 @@ def mutations(session: Session) -> Answer:
     return Answer({"mutations": data}, lambda: _mutations_view(data))
 
 
-def _parsed(**given: str | None) -> dict[str, Any]:
+def _check_together(*, run: bool, quiet: bool) -> None:
+    if run:
+        msg = "run: --dry-run stores nothing, so there is nothing to --run"
+        raise InputError(msg, field="run")
+    if quiet:
+        msg = "quiet: --file tells of every line; --json tells of them in one document"
+        raise InputError(msg, field="quiet")
+
+
+def _parsed(file: str | None, **given: str | None) -> dict[str, Any]:
     from governance.cli.inputs import json_value
 
-    if list(given.values()).count("-") > 1:
+    if [file, *given.values()].count("-") > 1:
         msg = "data: standard input can be read for one option only"
         raise InputError(msg, field="data")
     return {name: None if text is None else json_value(text, field=name) for name, text in given.items()}

@@ -114,6 +114,8 @@ class _Reading:
         if after == "{":
             _refuse(token, f"{token.text}{{…}} makes a message, of which there are none")
         if before == ".":
+            if not self._is_value(index - 2):
+                _refuse(token, f"'.{token.text}' follows nothing")
             if after == "(":
                 self._method(index, token)
         elif after == "(":
@@ -144,6 +146,9 @@ class _Reading:
             _refuse(token, "matches(…) takes a pattern in quotes, so that nobody else can choose it")
         if len(pattern.text) > MAX_PATTERN_CHARS:
             _refuse(token, f"the pattern is longer than {MAX_PATTERN_CHARS} characters")
+
+    def _is_value(self, index: int) -> bool:
+        return index >= 0 and (self._tokens[index].kind != "sign" or self._tokens[index].text in {")", "]", "}"})
 
     def _text(self, index: int) -> str:
         return self._tokens[index].text if 0 <= index < len(self._tokens) else ""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from yaml.events import Event
+from yaml.events import CollectionEndEvent, CollectionStartEvent, Event
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from governance.declarative.places import Place, refuse
+from governance.domain.json_limits import MAX_DEPTH
 
 _TEXT = "tag:yaml.org,2002:str"
 
@@ -15,7 +16,7 @@ _TEXT = "tag:yaml.org,2002:str"
 def read_yaml(text: str, name: str) -> tuple[Any, dict[Place, int]]:
     """Return what the only document in the text says, and the lines; ConfigurationError for what is not read."""
     try:
-        _refuse_aliases(text, name)
+        _refuse_aliases_and_depths(text, name)
         loader = yaml.SafeLoader(text)
         try:
             node = loader.get_single_node()
@@ -32,8 +33,12 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Place, int]]:
         refuse(name, f"is not YAML: {(str(error) or type(error).__name__).splitlines()[0]}")
 
 
-def _refuse_aliases(text: str, name: str) -> None:
+def _refuse_aliases_and_depths(text: str, name: str) -> None:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            refuse(name, f"is nested more than {MAX_DEPTH} levels deep", _line(event))
         if isinstance(event, yaml.AliasEvent):
             refuse(name, "aliases (*name) are not read: write it out", _line(event))
 

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from governance.domain.values import Id, Ids, Value
+from governance.domain.values import Given, Id, Ids
 
 ActorKind = Literal["user", "service", "system", "policy", "scheduler", "administrator"]
 
 
-class Actor(Value):
+class Actor(Given):
     """Who acts, with the roles and groups that the trusted caller vouches for.
 
     `on_behalf_of` is the id of the person for whom this actor acts; `authenticated_by` names the method or key.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
@@ -17,7 +17,7 @@ from governance.domain.errors import (
 from governance.domain.json_limits import check_json, dump, input_error
 from governance.domain.mutations import Mutation, StoredMutation
 from governance.domain.state import StateVersion
-from governance.domain.values import Id, Ids, Value
+from governance.domain.values import Given, Id, Ids
 
 AnyMutation = Mutation[Any]
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
@@ -32,8 +32,16 @@ class Catalog:
         self._mutations: dict[str, type[AnyMutation]] = {Restore.mutation_type: Restore}
         self._states: dict[str, type[BaseModel]] = {}
         self._defaults: dict[str, StateVersion] = {}
-        for mutation in mutations:
+        named = tuple(mutations)
+        for mutation in named:
             self._register(mutation)
+        for mutation in named:
+            self._register_inverses(mutation)
+
+    def learn(self, mutation: AnyMutation) -> None:
+        """Register the type of a mutation that a registered one has just given as its inverse, if it is unknown."""
+        if mutation.mutation_type not in self._mutations:
+            self._register(type(mutation))
 
     @property
     def mutations(self) -> Mapping[str, type[AnyMutation]]:
@@ -81,7 +89,7 @@ class Catalog:
         return self._read(known, payload)
 
     def initial(self, state_id: str, state_type: str) -> StateVersion:
-        """Return version 0 of a state, the default value of its model; UnknownMutationError for a type of no mutation."""
+        """Return version 0 of a state: the default of its model; UnknownMutationError for a type of no mutation."""
         default = self._defaults.get(state_type)
         if default is None:
             msg = f"states of type {state_type!r} are not known here"
@@ -137,6 +145,17 @@ class Catalog:
         self._mutations[mutation.mutation_type] = mutation
         self._register_state(mutation.state_model())
 
+    def _register_inverses(self, mutation: type[AnyMutation]) -> None:
+        """Register what `inverse` is annotated to return, so that every process can run what compensates."""
+        try:
+            returned = get_type_hints(mutation.inverse).get("return")
+        except NameError:  # a class of a function's own scope cannot be found by its name
+            return
+        for each in (returned, *get_args(returned)):
+            if isinstance(each, type) and issubclass(each, Mutation) and each.apply is not Mutation.apply:
+                if each.mutation_type not in self._mutations:
+                    self._register(each)
+
     def _register_state(self, model: type[BaseModel]) -> None:
         name = _state_type(model)
         if self._states.setdefault(name, model) is not model:
@@ -150,7 +169,7 @@ class Catalog:
         self._defaults[name] = StateVersion(id="", type=name, value=value, digest=digest(value))
 
 
-class _Declared(Value):
+class _Declared(Given):
     """What a mutation's class has to say of itself."""
 
     mutation_type: Id

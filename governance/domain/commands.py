@@ -13,7 +13,7 @@ from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Approver, Requirement
 from governance.domain.terms import CompensationLink, Drift, RejectionReason, Stale, Verdict
-from governance.domain.values import Id, Moment, Reason, Text, Value
+from governance.domain.values import Given, Id, Moment, Reason, Text, Value
 
 
 def _an_actor(given: object) -> object:
@@ -61,7 +61,7 @@ class Amendment(Value):
     amended: Amended
 
 
-class Submit(Value):
+class Submit(Given):
     """Ask for a mutation of a state."""
 
     mutation: StoredMutation
@@ -80,7 +80,7 @@ class Submit(Value):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Approve(Value):
+class Approve(Given):
     """Say yes: to one requirement, or to all of the current step that the actor is asked for."""
 
     name: Literal["approve"] = "approve"
@@ -90,7 +90,7 @@ class Approve(Value):
     comment: Text | None = None
 
 
-class Reject(Value):
+class Reject(Given):
     """Say no."""
 
     name: Literal["reject"] = "reject"
@@ -101,7 +101,7 @@ class Reject(Value):
     comment: Text | None = None
 
 
-class Withdraw(Value):
+class Withdraw(Given):
     """Take one's own decision back while the request is still pending."""
 
     name: Literal["withdraw"] = "withdraw"
@@ -110,7 +110,7 @@ class Withdraw(Value):
     reason: Text | None = None
 
 
-class Delegate(Value):
+class Delegate(Given):
     """Let somebody else decide in one's place, until a time."""
 
     name: Literal["delegate"] = "delegate"
@@ -121,7 +121,7 @@ class Delegate(Value):
     reason: Text | None = None
 
 
-class Reassign(Value):
+class Reassign(Given):
     """Ask other people instead."""
 
     name: Literal["reassign"] = "reassign"
@@ -131,7 +131,7 @@ class Reassign(Value):
     reason: Reason
 
 
-class BreakGlass(Value):
+class BreakGlass(Given):
     """Let the request run without its approvals. `permission` is the role that gives the right to it."""
 
     name: Literal["break glass"] = "break glass"
@@ -141,7 +141,7 @@ class BreakGlass(Value):
     review_after: timedelta
 
 
-class Review(Value):
+class Review(Given):
     """Say whether what was done behind broken glass was right."""
 
     name: Literal["review"] = "review"
@@ -151,7 +151,7 @@ class Review(Value):
     permission: Id
 
 
-class Comment(Value):
+class Comment(Given):
     """Say something."""
 
     name: Literal["comment"] = "comment"
@@ -159,7 +159,7 @@ class Comment(Value):
     text: Reason
 
 
-class Cancel(Value):
+class Cancel(Given):
     """Take the request back."""
 
     name: Literal["cancel"] = "cancel"
@@ -167,14 +167,14 @@ class Cancel(Value):
     reason: Text | None = None
 
 
-class Expire(Value):
+class Expire(Given):
     """Record that a deadline has passed."""
 
     name: Literal["expire"] = "expire"
     actor: GivenActor
 
 
-class Supersede(Value):
+class Supersede(Given):
     """Put another request in this one's place."""
 
     name: Literal["supersede"] = "supersede"

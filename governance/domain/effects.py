@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from governance.domain.values import Value
+from governance.domain.values import Given
 
 
 class Effect(BaseModel):
@@ -16,7 +16,7 @@ class Effect(BaseModel):
     contract_version: ClassVar[int] = 1
 
 
-class RecordedEffect(Value):
+class RecordedEffect(Given):
     """An effect as the execution recorded it; `id` is stable, so that a receiver can tell a repeat."""
 
     id: str

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from governance.domain.values import Id, Ids, Text, Value
+from governance.domain.values import Given, Id, Ids, Text
 
 Risk = Literal["low", "medium", "high", "critical"]
 Scope = Literal["single", "module", "system", "global"]
@@ -12,7 +12,7 @@ RISKS: tuple[Risk, ...] = ("low", "medium", "high", "critical")
 SCOPES: tuple[Scope, ...] = ("single", "module", "system", "global")
 
 
-class BlastRadius(Value):
+class BlastRadius(Given):
     """How far a mutation reaches: a scope, and optionally how many things and which."""
 
     scope: Scope = "single"
@@ -20,7 +20,7 @@ class BlastRadius(Value):
     text: Text | None = None
 
 
-class Intent(Value):
+class Intent(Given):
     """What the requester says of the mutation; what is left out comes from the mutation's class."""
 
     category: Id | None = None

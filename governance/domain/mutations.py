@@ -9,7 +9,7 @@ from governance.domain.digest import digest
 from governance.domain.effects import Effect
 from governance.domain.errors import ConfigurationError, UnknownMutationError
 from governance.domain.intent import BlastRadius, Intent, Risk, Scope
-from governance.domain.values import Refusing, Value
+from governance.domain.values import Given, Refusing
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -82,7 +82,7 @@ class Mutation(BaseModel, Generic[S], metaclass=Refusing):
         raise ConfigurationError(msg, mutation=cls.__name__)
 
 
-class StoredMutation(Value):
+class StoredMutation(Given):
     """A mutation as the request keeps it: what was approved is what runs, in any process, at any later time."""
 
     type: str

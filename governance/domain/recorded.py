@@ -21,3 +21,8 @@ class Recorded(Value):
     append_id: str
     event: Event
     position: int | None = None
+
+    @property
+    def type(self) -> str:
+        """Return the event's name, as in `ApprovalGranted`."""
+        return type(self.event).__name__

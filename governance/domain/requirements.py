@@ -8,14 +8,14 @@ from pydantic import model_validator
 
 from governance.domain.actors import Actor
 from governance.domain.errors import ConfigurationError, InputError
-from governance.domain.values import Id, Moment, Value
+from governance.domain.values import Given, Id, Moment
 
 Who = str | Iterable[str]
 MAX_NUMBER = 10_000
 MAX_DURATION = timedelta(days=36_525)
 
 
-class Approver(Value):
+class Approver(Given):
     """One way to be entitled: being this actor, or holding this role, or belonging to this group."""
 
     kind: Literal["actor", "role", "group"]
@@ -31,7 +31,7 @@ class Approver(Value):
         return self.id if self.kind == "actor" else f"{self.kind} {self.id}"
 
 
-class ApprovalRequirement(Value):
+class ApprovalRequirement(Given):
     """So many distinct people out of these must say yes, in this step, before this time."""
 
     kind: Literal["approval"] = "approval"

@@ -6,14 +6,14 @@ from pydantic import Field, JsonValue
 
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Requirement
-from governance.domain.values import Id, Text, Value
+from governance.domain.values import Given, Id, Text, Value
 
 Stale = Literal["reject", "renew", "revalidate"]
 ResolutionOutcome = Literal["matched", "revalidated", "rejected_as_stale", "renewal_required"]
 CompensationKind = Literal["restore", "corrective"]
 
 
-class Verdict(Value):
+class Verdict(Given):
     """What one policy answered, and how long it took in milliseconds."""
 
     policy: str
@@ -27,7 +27,7 @@ class Verdict(Value):
     took_ms: float = 0.0
 
 
-class CompensationLink(Value):
+class CompensationLink(Given):
     """Which executed request this one puts right, how, and at whose call."""
 
     request_id: str
@@ -35,7 +35,7 @@ class CompensationLink(Value):
     trigger: Literal["operator", "automatic"] = "operator"
 
 
-class RejectionReason(Value):
+class RejectionReason(Given):
     """Why somebody said no, for people and for programs."""
 
     code: Id = "rejected"

@@ -1,0 +1,1 @@
+"""Event store: the log on SQLite and PostgreSQL; nothing else knows the eventsourcing library."""

@@ -111,6 +111,8 @@ def test_data_comes_from_a_file_or_standard_input(call: Gov, tmp_path: Path) -> 
         ((*SUBMIT, *GOOD, "--metadata", "[]"), "metadata"),
         ((*SUBMIT, *GOOD, "--supersedes", "x"), "supersedes"),
         ((*SUBMIT, *GOOD, "--key", ""), "idempotency_key"),
+        (("submit", "--file", "x.jsonl", "--quiet"), "quiet"),
+        (("submit", "--file", "-", "--data", "-"), "one option"),
         (("history",), "--state"),
         (("history", "abcd", "--state", "s"), "either"),
         (("state", "s", "--at", "now"), "not a time"),

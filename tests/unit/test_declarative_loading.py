@@ -153,7 +153,7 @@ def test_the_line_within_a_long_expression_is_told() -> None:
 
 def test_toml_tells_lines_too() -> None:
     assert refused("version = 1\npolicies = x", ".toml").ids["line"] == "2"
-    assert refused(SAME_IN_TOML.replace("admins", "admins +"), ".toml").ids["line"] == "6"
+    assert refused(SAME_IN_TOML.replace("admins", "admins + "), ".toml").ids["line"] == "6"
 
 
 @pytest.mark.parametrize("name", ["p.txt", "none.yaml", "folder.yaml", "latin.yaml", "long.yaml"])
