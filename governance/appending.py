@@ -53,7 +53,7 @@ class Append:
     ) -> Sequence[Recorded]:
         """Put events behind the version `after` of a stream and return them in their envelopes."""
         added = [
-            Recorded(
+            Recorded.sound(
                 stream=stream,
                 version=version,
                 at=self.at,
@@ -62,6 +62,7 @@ class Append:
                 causation_id=causation_id,
                 append_id=self.append_id,
                 event=event,
+                position=None,
             )
             for version, event in enumerate(events, start=after + 1)
         ]

@@ -29,7 +29,7 @@ from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import Submission, check_actor
 from governance.outcome import Explanation, Outcome, Preview
-from governance.reading import StateReader
+from governance.reading import StateReader, as_of
 from governance.repository import Repository
 from governance.settings import Settings
 from governance.streams import request_stream
@@ -59,7 +59,7 @@ class Governance(Decisions):
         )
         self._evaluator = Evaluator(self.catalog, PolicySet(policies), self.settings)
         parts = (log, self._repository, self.catalog, self._evaluator)
-        self._executor = Executor(*parts, self.settings.max_attempts)
+        self._executor = Executor(*parts, self.settings)
         self._submitter = Submitter(*parts, self._executor, self.settings, self._clock, self._directory)
         self._handler = Handler(
             log, self._repository, self._executor, self._clock, self.settings.budget_seconds, self._directory
@@ -236,9 +236,17 @@ class Governance(Decisions):
             check_actor(actor)
         return explain(self._repository.request(request_key(request_id)), self._clock(), actor, self._directory)
 
-    def request(self, request_id: RequestId) -> MutationRequest:
-        """Return the request as it is now; NotFoundError when there is none."""
-        return self._repository.request(request_key(request_id))
+    def request(
+        self, request_id: RequestId, *, version: int | None = None, at: datetime | None = None
+    ) -> MutationRequest:
+        """Return the request as it is now, as it was after one of its events, or as it was at a time.
+
+        Raises NotFoundError when there was none.
+        """
+        key = request_key(request_id)
+        if version is None and at is None:
+            return self._repository.request(key)
+        return as_of(self.log.stream(request_stream(key)), key, version=version, at=at)
 
     def state(self, state_id: str, *, version: int | None = None, at: datetime | None = None) -> AnyState:
         """Return a state as it is now, at a version, or at a time.

@@ -92,7 +92,7 @@ class Backtest:
         self._log = log
         self._directory = directory
         self._evaluator = Evaluator(catalog, PolicySet(policies), chosen)
-        self._executor = Executor(log, Repository(log, 0), catalog, self._evaluator, chosen.max_attempts)
+        self._executor = Executor(log, Repository(log, 0), catalog, self._evaluator, chosen)
 
     @property
     def policy_set(self) -> str:

@@ -15,6 +15,7 @@ from governance.domain.commands import (
     Reassign,
     Reject,
     Review,
+    Supersede,
     Withdraw,
 )
 from governance.domain.errors import InputError
@@ -101,6 +102,16 @@ class Decisions:
     def expire(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> MutationRequest:
         """Record that a deadline of the request has passed; ApprovalExpiredError when none has."""
         return self._handler.decide(request_key(request_id), Expire(actor=actor), None)
+
+    def supersede(self, request_id: RequestId, *, by: RequestId, actor: Actor) -> MutationRequest:
+        """Put another open request about the same state in this one's place; both name each other from then on.
+
+        For the requester and administrators, else NotAuthorizedError. Raises InputError for another state or the
+        request itself, InvalidTransitionError when either is not open any more, NotFoundError.
+        """
+        with input_errors():
+            Supersede(actor=actor, by=request_key(by))
+        return self._handler.supersede(request_key(request_id), request_key(by), actor)
 
     def delegate(
         self,

@@ -32,6 +32,7 @@ from governance.evaluation import Evaluator, Subject
 from governance.event_store.log import EventLog
 from governance.outcome import Outcome
 from governance.repository import Repository, state_version
+from governance.settings import Settings
 from governance.streams import state_stream
 
 MAX_DRIFT = 20
@@ -69,13 +70,13 @@ class Executor:
     """The only way from an approved request to a changed state."""
 
     def __init__(
-        self, log: EventLog, repository: Repository, catalog: Catalog, evaluator: Evaluator, max_attempts: int
+        self, log: EventLog, repository: Repository, catalog: Catalog, evaluator: Evaluator, settings: Settings
     ) -> None:
         self._log = log
         self._repository = repository
         self._catalog = catalog
         self._evaluator = evaluator
-        self._max_attempts = max_attempts
+        self._settings = settings
 
     def current_state(self, state_id: str, state_type: str, *, fresh: bool = True) -> StateVersion:
         """Return the latest version of a state, the default of its type when it does not exist yet."""
@@ -154,7 +155,8 @@ class Executor:
             evaluation=evaluation,
             drift=drift,
             changed_paths=paths,
-            max_attempts=self._max_attempts,
+            max_attempts=self._settings.max_attempts,
+            max_rounds=self._settings.max_rounds,
         )
 
     def version(self, state_id: str, state_type: str | None, version: int) -> StateVersion:

@@ -6,9 +6,9 @@ from datetime import datetime
 from governance.appending import Append
 from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
-from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Review
+from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Replace, Review, Supersede
 from governance.domain.decider import decide
-from governance.domain.errors import ConcurrencyError, GovernanceError
+from governance.domain.errors import ConcurrencyError, GovernanceError, InputError
 from governance.domain.lifecycle import check_command
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Approver
@@ -87,6 +87,25 @@ class Handler:
                 return outcome
         raise lost or _out_of_time(request_id)
 
+    def supersede(self, request_id: str, successor_id: str, actor: Actor) -> MutationRequest:
+        """Return the request that another has taken the place of; both say so, in one transaction."""
+        lost: ConcurrencyError | None = None
+        for _ in attempts(self._budget_seconds):
+            old, new = self._repository.request(request_id), self._repository.request(successor_id)
+            check_same_state(old, new)
+            now = max(self._clock(), old.updated_at, new.updated_at)
+            append = Append(new_id(now), actor, now)
+            replaced = append.add_to(old, decide(Supersede(actor=actor, by=new.id), old, now), causation_id=new.id)
+            successor = append.add_to(new, decide(Replace(actor=actor, predecessor=old.id), new, now))
+            try:
+                stored = append.store(self._log, self._repository, replaced)
+            except ConcurrencyError as error:
+                lost = error
+            else:
+                self._repository.forget(successor.id)
+                return stored
+        raise lost or _out_of_time(request_id)
+
     def _append(self, request: MutationRequest, command: Command) -> MutationRequest:
         command = self._vouched(request, command)
         now = max(self._clock(), request.updated_at)
@@ -118,6 +137,13 @@ class Handler:
         append = Append(new_id(now), actor, now)
         stored = append.store(self._log, self._repository, prepared.add_to(append))
         return outcome_of(stored, prepared.events)
+
+
+def check_same_state(old: MutationRequest, new: MutationRequest) -> None:
+    """Refuse to put a request in the place of one about another state, or of itself: InputError."""
+    if old.state_id != new.state_id or old.id == new.id:
+        msg = f"supersedes: request {new.id} is not another one about state {old.state_id}"
+        raise InputError(msg, field="supersedes", request=old.id, by=new.id)
 
 
 def _lost_race(error: GovernanceError) -> bool:

@@ -1,5 +1,6 @@
 """New ids: UUIDv7 (RFC 9562), which sort by time, so that the index of the events grows at one end."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from secrets import randbits
 from uuid import UUID
@@ -10,6 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _VERSION_7 = 7 << 76
 _VARIANT = 0b10 << 62
+_USUAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def new_id(now: datetime) -> str:
@@ -17,13 +19,16 @@ def new_id(now: datetime) -> str:
     milliseconds, micros = divmod(max(0, (now - _EPOCH) // _MICROSECOND), 1000)
     fraction = (micros << 12) // 1000
     value = (milliseconds & (1 << 48) - 1) << 80 | _VERSION_7 | fraction << 64 | _VARIANT | randbits(62)
-    return str(UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def request_key(request_id: object, field: str = "request_id") -> str:
     """Return a request id given as UUID or text in the one form in which it is stored; InputError for anything else."""
     if isinstance(request_id, UUID):
         return str(request_id)
+    if type(request_id) is str and _USUAL.fullmatch(request_id):
+        return request_id
     told = repr(request_id[:80]) if isinstance(request_id, str) else type(request_id).__name__
     try:
         return str(UUID(request_id if isinstance(request_id, str) else ""))

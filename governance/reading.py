@@ -8,8 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from governance.domain.catalog import Catalog
 from governance.domain.errors import InputError, NotFoundError
+from governance.domain.evolution import replay
 from governance.domain.json_limits import input_error
 from governance.domain.recorded import Recorded
+from governance.domain.request import MutationRequest
 from governance.domain.state import AnyState, State, StateVersion
 from governance.domain.values import Id, Moment
 from governance.event_store.log import EventLog
@@ -23,6 +25,27 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 T = TypeVar("T")
 
 
+def as_of(history: Sequence[Recorded], request_id: str, *, version: int | None, at: datetime | None) -> MutationRequest:
+    """Return the request as its history up to a version, or up to and including a time, has made it."""
+    at = check_moment(version, at)
+    until = [each for each in history if (at is None or each.at <= at) and (version is None or each.version <= version)]
+    request = replay(until)
+    if request is None or (version is not None and request.version != version):
+        when = f"at version {version}" if version is not None else f"at {at.isoformat() if at else ''}"
+        msg = f"there was no request {request_id} {when}"
+        raise NotFoundError(msg, request=request_id, version=version, at=at)
+    return request
+
+
+def check_moment(version: int | None, at: datetime | None) -> datetime | None:
+    """Return the moment in UTC; InputError for a version that is none, an unaware time, and for both at once."""
+    check_version(version, "version")
+    if version is not None and at is not None:
+        msg = "version: give either version or at"
+        raise InputError(msg, field="version")
+    return None if at is None else _checked(_MOMENT, at, "at")
+
+
 class StateReader:
     """Answers questions about governed states from their streams."""
 
@@ -34,10 +57,7 @@ class StateReader:
     def state(self, state_id: str, *, version: int | None, at: datetime | None) -> AnyState:
         """Return the latest version, a given one, or the one that was in force at a time."""
         _checked(_ID, state_id, "state_id")
-        check_version(version, "version")
-        if version is not None and at is not None:
-            msg = "version: give either version or at"
-            raise InputError(msg, field="version")
+        at = check_moment(version, at)
         if version is not None:
             found = self._version(state_id, version)
         elif at is not None:
@@ -60,7 +80,6 @@ class StateReader:
         return state_version(found[0])
 
     def _at(self, state_id: str, at: datetime) -> StateVersion | None:
-        at = _checked(_MOMENT, at, "at")
         upto: int | None = None
         while page := self._log.latest(state_stream(state_id), upto=upto, limit=PAGE):
             for each in page:

@@ -33,6 +33,11 @@ class RecentlyUsed(Generic[T]):
                 self._kept.move_to_end(key)
             return found
 
+    def forget(self, key: str) -> None:
+        """Keep nothing under the id any more."""
+        with self._lock:
+            self._kept.pop(key, None)
+
     def keep(self, key: str, value: T) -> None:
         """Keep a value unless a newer one is kept."""
         with self._lock:
@@ -85,6 +90,10 @@ class Repository:
             if isinstance(each.event, StateChanged):
                 state = state_version(each, position)
                 self._states.keep(state.id, state)
+
+    def forget(self, request_id: str) -> None:
+        """Load the request from its stream next time."""
+        self._requests.forget(request_id)
 
     def keep(self, request: MutationRequest) -> None:
         """Take over a request; what its caller does to the values in it afterwards changes nothing here."""

@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     """The largest value of a governed state, in bytes of JSON."""
     max_attempts: int = Field(default=3, ge=1)
     """How often an execution may fail before the request has failed."""
+    max_rounds: int = Field(default=10, ge=1)
+    """How often a request may go round for approval before it ends."""
     budget_seconds: float = Field(default=5.0, gt=0)
     """How long one call may take, retries after lost races included."""
     policy_timeout_seconds: float = Field(default=5.0, gt=0)

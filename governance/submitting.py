@@ -26,6 +26,7 @@ from governance.domain.submission import created, judge
 from governance.evaluation import Evaluator
 from governance.event_store.log import EventLog
 from governance.execution import Executor, outcome_of
+from governance.handling import check_same_state
 from governance.ids import new_id
 from governance.intake import Submission, content_of, take_in
 from governance.outcome import Outcome
@@ -141,9 +142,7 @@ class Submitter:
             append.add(key_stream(command.idempotency_key), 0, [claimed], causation_id=request.id)
         if command.supersedes is not None and request.status in OPEN:
             old = self._repository.request(command.supersedes)
-            if old.state_id != request.state_id:
-                msg = f"supersedes: request {old.id} is about state {old.state_id}, not about {request.state_id}"
-                raise InputError(msg, field="supersedes")
+            check_same_state(old, request)
             events = decide(Supersede(actor=command.actor, by=request.id), old, append.at)
             append.add_to(old, events, causation_id=request.id)
 

@@ -188,7 +188,7 @@ def parked(
     with _opened(url, own, schema) as projections:
         found = projections.parked(name)
     lines = [
-        f"{each.view} {each.position} {'skipped' if each.skipped else 'parked'} {each.topic} {each.stream}: {each.error}"
+        f"{each.view} {each.position}{' (skipped)' if each.skipped else ''} {each.topic} of {each.stream}: {each.error}"
         for each in found
     ]
     _print([asdict(each) for each in found], lines or ["nothing is parked"], as_json)

@@ -180,6 +180,12 @@ class Superseded(Part):
     by: str
 
 
+class Replaced(Part):
+    """It took the place of another request."""
+
+    predecessor: str
+
+
 class Compensated(Part):
     """Another request put it right."""
 

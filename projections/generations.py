@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
-from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropTable
 
 from projections.database import Database
 from projections.errors import LostRaceError, NewerViewError, ViewOutdatedError
@@ -48,7 +48,8 @@ def prepare(database: Database) -> None:
     with database.write() as connection:
         if database.on_postgres:
             connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))
-            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
+            if not connection.scalar(select(func.to_regnamespace(database.schema).is_not(None))):
+                connection.execute(CreateSchema(database.schema))
         CONTROL.create_all(connection, tables=[GENERATIONS, PARKED, LEASES])
 
 

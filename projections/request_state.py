@@ -18,7 +18,7 @@ class Request:
         "approved_at", "attempts", "compensated_by", "correlation", "created", "created_at", "created_position",
         "decided_at", "decisions", "effects", "end_code", "ended_at", "ended_because", "evaluated_version",
         "executed_at", "glass_broken_by", "id", "justified", "mutation", "position", "progress", "resulting_version",
-        "review_until", "reviewed_by", "superseded_by", "updated_at", "version",
+        "review_until", "reviewed_by", "superseded_by", "supersedes", "updated_at", "version",
     )  # fmt: skip
 
     def __init__(self, stream: str) -> None:
@@ -43,6 +43,7 @@ class Request:
         self.end_code: str | None = None
         self.ended_because: str | None = None
         self.superseded_by: str | None = None
+        self.supersedes: str | None = None
         self.compensated_by: str | None = None
 
     def apply(self, event: AnyEvent) -> None:
@@ -138,7 +139,7 @@ def _linked(state: Request) -> Row:
     created, link = state.created, state.created.compensates
     return (
         created.idempotency_key,
-        created.supersedes,
+        state.supersedes or created.supersedes,
         state.superseded_by,
         link.request_id if link else None,
         link.kind if link else None,
@@ -217,6 +218,10 @@ def _superseded(state: Request, event: AnyEvent) -> None:
     state.superseded_by = event.data.by
 
 
+def _replaced(state: Request, event: AnyEvent) -> None:
+    state.supersedes = event.data.predecessor
+
+
 def _compensated(state: Request, event: AnyEvent) -> None:
     state.compensated_by = event.data.by
 
@@ -240,5 +245,6 @@ _STEPS: Final[dict[str, Callable[[Request, AnyEvent], None]]] = {
     "Canceled": _canceled,
     "Expired": _expired,
     "Superseded": _superseded,
+    "Replaced": _replaced,
     "Compensated": _compensated,
 }

@@ -29,6 +29,7 @@ from governance.domain.events import (
     PoliciesEvaluated,
     QuorumReached,
     Rejected,
+    Replaced,
     Reviewed,
     StateChanged,
     Superseded,
@@ -181,6 +182,7 @@ SAMPLES: dict[str, Event] = {
     "Canceled": Canceled(reason=WHY),
     "Expired": Expired(expires_at=AT),
     "Superseded": Superseded(by=OTHER_ID),
+    "Replaced": Replaced(predecessor=OTHER_ID),
     "Compensated": Compensated(by=OTHER_ID, kind="restore", version=11),
     "CompensationFailed": CompensationFailed(by=OTHER_ID, reason="the state moved from version 10 to 11"),
     "StateChanged": StateChanged(

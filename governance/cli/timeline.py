@@ -158,6 +158,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Canceled: lambda e: f"canceled{_quoted(e.reason)}",
     events.Expired: lambda e: f"expired at {e.expires_at:%Y-%m-%d %H:%M:%S}",
     events.Superseded: lambda e: f"superseded by {short(e.by)}",
+    events.Replaced: lambda e: f"took the place of {short(e.predecessor)}",
     events.Compensated: lambda e: f"put right by {short(e.by)} ({e.kind}), version {e.version}",
     events.CompensationFailed: lambda e: f"{short(e.by)} could not put it right{_quoted(e.reason)}",
     events.StateChanged: _changed,

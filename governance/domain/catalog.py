@@ -152,9 +152,9 @@ class Catalog:
         except NameError:  # a class of a function's own scope cannot be found by its name
             return
         for each in (returned, *get_args(returned)):
-            if isinstance(each, type) and issubclass(each, Mutation) and each.apply is not Mutation.apply:
-                if each.mutation_type not in self._mutations:
-                    self._register(each)
+            named = isinstance(each, type) and issubclass(each, Mutation) and each.apply is not Mutation.apply
+            if named and each.mutation_type not in self._mutations:
+                self._register(each)
 
     def _register_state(self, model: type[BaseModel]) -> None:
         name = _state_type(model)

@@ -182,6 +182,14 @@ class Supersede(Given):
     by: Id
 
 
+class Replace(Value):
+    """Take the place of another request."""
+
+    name: Literal["replace"] = "replace"
+    actor: Actor
+    predecessor: Id
+
+
 class Execute(Value):
     """Resolve the version and run the mutation. `drift` and `changed_paths` say what moved since the evaluation."""
 
@@ -191,6 +199,7 @@ class Execute(Value):
     drift: tuple[Drift, ...] = ()
     changed_paths: tuple[str, ...] = ()
     max_attempts: int = 3
+    max_rounds: int = 10
 
 
 Command = (
@@ -205,6 +214,7 @@ Command = (
     | Cancel
     | Expire
     | Supersede
+    | Replace
     | Execute
 )
 """What can be asked of a request that exists."""

@@ -18,6 +18,7 @@ from governance.domain.commands import (
     Expire,
     Reassign,
     Reject,
+    Replace,
     Review,
     Supersede,
     Withdraw,
@@ -33,6 +34,7 @@ from governance.domain.events import (
     Expired,
     PendingApproval,
     Rejected,
+    Replaced,
     RequestEvent,
     Superseded,
 )
@@ -64,7 +66,7 @@ def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequen
     match command:
         case Approve() | Reject() | Withdraw():
             return approvals.decide(command, request, now)
-        case Delegate() | Reassign() | BreakGlass() | Review() | Comment():
+        case Delegate() | Reassign() | BreakGlass() | Review() | Comment() | Replace():
             return _decide_aside(command, request, now)
         case Cancel() | Supersede():
             return [_ended_by_owner(request, command)]
@@ -76,7 +78,7 @@ def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequen
 
 
 def _decide_aside(
-    command: Delegate | Reassign | BreakGlass | Review | Comment, request: MutationRequest, now: datetime
+    command: Delegate | Reassign | BreakGlass | Review | Comment | Replace, request: MutationRequest, now: datetime
 ) -> Sequence[RequestEvent]:
     match command:
         case Delegate():
@@ -89,6 +91,8 @@ def _decide_aside(
             return review(command, request)
         case Comment():
             return [Commented(text=command.text)]
+        case Replace():
+            return [Replaced(predecessor=command.predecessor)]
     assert_never(command)
 
 

@@ -18,10 +18,13 @@ def canonical(value: Any) -> bytes:
     Python's own encoder writes just that for values of ASCII text and integers, at a tenth of the cost; it differs in
     how it writes floats and in how it sorts keys beyond the Basic Multilingual Plane. Those go the long way.
     """
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = _encode(value)
     if text.isascii() and not _holds_float(text):
         return text.encode()
     return rfc8785.dumps(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 class _FloatFoundError(Exception):
@@ -33,7 +36,8 @@ def _found(_: str) -> NoReturn:
 
 
 def _holds_float(text: str) -> bool:
-    if "." not in text and "e" not in text and "E" not in text and "N" not in text and "I" not in text:
+    # Python writes a float with one of these in it; text may hold them too.
+    if not any(mark in text for mark in (".", "e+", "e-", "Infinity", "NaN")):
         return False
     try:
         json.loads(text, parse_float=_found, parse_constant=_found)

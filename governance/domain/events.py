@@ -156,6 +156,12 @@ class Superseded(Fact):
     by: str
 
 
+class Replaced(Fact):
+    """This request took the place of another, which says so too (`Superseded`)."""
+
+    predecessor: str
+
+
 class CompensationFact(Fact):
     """An event about putting this request right by another."""
 
@@ -218,6 +224,7 @@ RequestEvent = (
     | Canceled
     | Expired
     | Superseded
+    | Replaced
     | Compensated
     | CompensationFailed
 )

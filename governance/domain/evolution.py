@@ -27,6 +27,7 @@ from governance.domain.events import (
     PoliciesEvaluated,
     QuorumReached,
     Rejected,
+    Replaced,
     RequestEvent,
     Reviewed,
     StateChanged,
@@ -43,7 +44,7 @@ Changes = dict[str, Any]
 def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationRequest:
     """Return the request after the event; the first event of a stream needs no request before it."""
     event = recorded.event
-    if isinstance(event, StateChanged | KeyClaimed):
+    if isinstance(event, (StateChanged, KeyClaimed)):
         msg = f"{type(event).__name__} is not an event of a mutation request"
         raise TypeError(msg)
     if request is None:
@@ -83,6 +84,7 @@ def _created(event: Created, recorded: Recorded) -> MutationRequest:
         links=Links(
             compensates=event.compensates.request_id if event.compensates else None,
             supersedes=event.supersedes,
+            predecessors=(event.supersedes,) if event.supersedes else (),
         ),
         metadata=event.metadata,
         idempotency_key=event.idempotency_key,
@@ -103,7 +105,7 @@ ApprovalEvent = (
     | ApprovalExpired
     | QuorumReached
 )
-EndEvent = Rejected | Canceled | Expired | Superseded | Compensated
+EndEvent = Rejected | Canceled | Expired | Superseded | Replaced | Compensated
 
 
 def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) -> Changes:
@@ -118,7 +120,7 @@ def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) 
             return _glass(request, event, recorded)
         case VersionResolved() | Executed() | ExecutionFailed():
             return _met_the_state(request, event)
-        case Rejected() | Canceled() | Expired() | Superseded() | Compensated():
+        case Rejected() | Canceled() | Expired() | Superseded() | Replaced() | Compensated():
             return _ended(request, event)
         case _:
             return _approval(request, event, recorded)
@@ -154,6 +156,10 @@ def _ended(request: MutationRequest, event: EndEvent) -> Changes:
         case Superseded():
             links = request.links.model_copy(update={"superseded_by": event.by})
             return {"status": Status.SUPERSEDED, "links": links, "end_code": "superseded"}
+        case Replaced():
+            predecessors = (*request.links.predecessors, event.predecessor)
+            update = {"supersedes": event.predecessor, "predecessors": predecessors}
+            return {"links": request.links.model_copy(update=update)}
         case Compensated():
             links = request.links.model_copy(update={"compensated_by": event.by})
             return {"status": Status.COMPENSATED, "links": links}
@@ -277,15 +283,16 @@ def _with_requirement(request: MutationRequest, requirement_id: str, **update: A
 
 
 def _decision(event: RequestEvent, recorded: Recorded) -> Decision:
-    reason = getattr(event, "reason", None) or getattr(event, "comment", None) or getattr(event, "text", None)
+    said = event.__dict__
+    reason = said.get("reason") or said.get("comment") or said.get("text")
     if isinstance(event, ApprovalRejected):
         reason = event.rejection.message or event.comment or event.rejection.code
-    return Decision(
+    return Decision.sound(
         category=event.category,
         code=type(event).__name__,
         by=recorded.by,
         at=recorded.at,
         reason=reason,
-        requirement=getattr(event, "requirement_id", None),
+        requirement=said.get("requirement_id"),
         version=recorded.version,
     )

@@ -27,7 +27,7 @@ def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequen
     DigestMismatchError when what is stored is not what was approved.
     """
     check_approved_content(request)
-    resolution = resolve(request, command)
+    resolution = _limited(resolve(request, command), request, command.max_rounds)
     resolved = _version_resolved(resolution)
     evaluation = command.evaluation
     if resolution.end_code is not None:
@@ -38,6 +38,15 @@ def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequen
         return [resolved, _failed(command, request, evaluation.failure)]
     again = [] if evaluation.verdicts is None else evaluated(evaluation, request.round, evaluation.verdicts)
     return [resolved, *again, _executed(request, evaluation)]
+
+
+def _limited(resolution: Resolution, request: MutationRequest, max_rounds: int) -> Resolution:
+    """Return the resolution, as the end of the request when it would go round once more than is allowed."""
+    if resolution.outcome != "renewal_required" or request.round < max_rounds:
+        return resolution
+    reason = f"{resolution.reason}; it has gone round {request.round} times, which is the limit"
+    update = {"outcome": "rejected_as_stale", "end_code": "rounds-exhausted", "reason": reason}
+    return resolution.model_copy(update=update)
 
 
 def check_approved_content(request: MutationRequest) -> None:

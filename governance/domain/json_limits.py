@@ -74,6 +74,13 @@ def _in_order(value: Any, dumped: Any) -> Any:
     return dumped
 
 
+def copied(value: Any) -> Any:
+    """Return JSON of which nothing that can be changed in place is shared with the original."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
 class _Walk:
     """Visits every node of a JSON value once and counts them."""
 

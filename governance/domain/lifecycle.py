@@ -60,6 +60,7 @@ COMMANDS: Final[dict[str, frozenset[Status]]] = {
     "cancel": OPEN,
     "expire": OPEN,
     "supersede": OPEN,
+    "replace": OPEN,
     "execute": frozenset({Status.APPROVED}),
     "compensate": frozenset({Status.EXECUTED}),
 }

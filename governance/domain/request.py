@@ -1,7 +1,6 @@
 """The aggregate: one mutation request as its events have made it. `evolve` never refuses, for history is a fact."""
 
 from collections.abc import Iterable
-from copy import deepcopy
 from datetime import datetime
 from typing import Literal
 
@@ -13,6 +12,7 @@ from governance.domain.digest import digest
 from governance.domain.effects import RecordedEffect
 from governance.domain.errors import PolicyDeniedError, StaleError, ValidationFailedError
 from governance.domain.intent import Intent
+from governance.domain.json_limits import copied
 from governance.domain.lifecycle import Status
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Approver, Requirement
@@ -109,6 +109,7 @@ class Links(Value):
     compensates: str | None = None
     compensated_by: str | None = None
     supersedes: str | None = None
+    predecessors: tuple[str, ...] = ()
     superseded_by: str | None = None
     batch_id: str | None = None
 
@@ -203,10 +204,10 @@ class MutationRequest(Value):
 
 def detached(request: MutationRequest) -> MutationRequest:
     """Return the request with copies of all that rules look at and a caller could change in place."""
-    intent = request.intent.model_copy(update={"metadata": deepcopy(request.intent.metadata)})
-    mutation = request.mutation.model_copy(update={"payload": deepcopy(request.mutation.payload)})
+    intent = request.intent.model_copy(update={"metadata": copied(request.intent.metadata)})
+    mutation = request.mutation.model_copy(update={"payload": copied(request.mutation.payload)})
     return request.model_copy(
-        update={"metadata": deepcopy(request.metadata), "intent": intent, "mutation": mutation},
+        update={"metadata": copied(request.metadata), "intent": intent, "mutation": mutation},
     )
 
 

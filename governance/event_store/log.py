@@ -11,6 +11,7 @@ from eventsourcing.utils import Environment, EnvType
 from governance.domain.errors import (
     ConcurrencyError,
     ConfigurationError,
+    GovernanceError,
     InputError,
     OutcomeUnknownError,
     StoreUnavailableError,
@@ -53,8 +54,11 @@ class EventLog(Application[str]):
         Raises ConcurrencyError (`ids["stream"]` names where) when a version is taken, StoreUnavailableError when
         nothing was stored for want of a database, OutcomeUnknownError when that could not be found out.
         """
-        with translated_errors():
-            return self._given.insert_events([self.mapper.to_stored_event(cast(Any, each)) for each in recorded])
+        to_stored = self.mapper.to_stored_event
+        try:
+            return self._given.insert_events([to_stored(cast(Any, each)) for each in recorded])
+        except PersistenceError as error:
+            raise translated(error) from error
 
     def stream(
         self, stream: str, *, after: int = 0, upto: int | None = None, limit: int | None = None
@@ -104,17 +108,20 @@ def translated_errors() -> Iterator[None]:
     """Turn every error of the store into one of the domain's tree, so that callers need to know only that."""
     try:
         yield
-    except VersionConflict as error:
-        msg = f"{error.stream} has moved on: its version {error.version} was written by somebody else"
-        raise ConcurrencyError(msg, stream=error.stream, version=error.version) from None
-    except OutcomeUnknown as error:
-        msg = f"the outcome could not be found out in time ({error}); ask before repeating"
-        raise OutcomeUnknownError(msg) from error
-    except DataError as error:
-        msg = f"the store cannot hold this: {error}"
-        raise InputError(msg, field="event") from error
-    except (SchemaOutdated, UnsafeStore) as error:
-        raise ConfigurationError(str(error)) from error
     except PersistenceError as error:
-        msg = f"the store did not answer in time: {error}"
-        raise StoreUnavailableError(msg) from error
+        raise translated(error) from error
+
+
+def translated(error: PersistenceError) -> GovernanceError:
+    """Return the error of the domain's tree that says what the store's does."""
+    match error:
+        case VersionConflict():
+            msg = f"{error.stream} has moved on: its version {error.version} was written by somebody else"
+            return ConcurrencyError(msg, stream=error.stream, version=error.version)
+        case OutcomeUnknown():
+            return OutcomeUnknownError(f"the outcome could not be found out in time ({error}); ask before repeating")
+        case DataError():
+            return InputError(f"the store cannot hold this: {error}", field="event")
+        case SchemaOutdated() | UnsafeStore():
+            return ConfigurationError(str(error))
+    return StoreUnavailableError(f"the store did not answer in time: {error}")

@@ -1,7 +1,6 @@
 """Between events and stored bytes: a readable JSON envelope, and the topic that is the event's own short name."""
 
 import json
-from functools import lru_cache
 from typing import Any, Literal
 
 from eventsourcing.persistence import Mapper, Notification, StoredEvent
@@ -29,13 +28,11 @@ class Envelope(Value):
     append: str
 
 
-@lru_cache(maxsize=1024)
-def _actor_json(actor: Actor) -> str:
-    return actor.model_dump_json()
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _text_json(text: str | None) -> str:
-    return "null" if text is None else json.dumps(text, ensure_ascii=False)
+    return "null" if text is None else _quoted(text)
 
 
 def _envelope(topic: str, event: type[Fact]) -> type[BaseModel]:
@@ -60,7 +57,7 @@ class EnvelopeMapper(Mapper[str]):
         topic = type(event).__name__
         at = recorded.at.isoformat().replace("+00:00", "Z")
         envelope = (
-            f'{{"type":"{topic}","v":{event.schema_version},"at":"{at}","by":{_actor_json(recorded.by)},'
+            f'{{"type":"{topic}","v":{event.schema_version},"at":"{at}","by":{recorded.by.model_dump_json()},'
             f'"correlation":{_text_json(recorded.correlation_id)},"causation":{_text_json(recorded.causation_id)},'
             f'"append":{_text_json(recorded.append_id)},"data":{event.model_dump_json()}}}'
         )
@@ -83,7 +80,7 @@ class EnvelopeMapper(Mapper[str]):
             read: Any = envelope.model_validate_json(stored_event.state)
         except ValidationError as error:
             read = _read_old(stored_event, envelope, error)
-        return Recorded.model_construct(
+        return Recorded.sound(
             stream=str(stored_event.originator_id),
             version=stored_event.originator_version,
             at=read.at,

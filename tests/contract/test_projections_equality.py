@@ -52,12 +52,12 @@ def check_against_folds(url: str, play: Play) -> None:
             wanted = folds.request_row(requests[row.request_id])
             assert {name: getattr(row, name) for name in wanted} == wanted
         assert len(views.requests(limit=EVERY_ROW).items) == len(requests)
-        approvals = {(row.request_id, row.requirement_id): row for row in views.approvals(limit=EVERY_ROW).items}
+        approvals = {(each.request_id, each.requirement_id): each for each in views.approvals(limit=EVERY_ROW).items}
         expected = [folds.approval_row(one, opened) for one in requests.values() for opened in one.requirements]
         assert len(approvals) == len(expected)
         for wanted in expected:
-            row = approvals[wanted["request_id"], wanted["requirement_id"]]
-            assert {name: getattr(row, name) for name in wanted} == wanted
+            approval = approvals[wanted["request_id"], wanted["requirement_id"]]
+            assert {name: getattr(approval, name) for name in wanted} == wanted
         agenda = {(row.request_id, row.due, row.item) for row in views.agenda(limit=EVERY_ROW).items}
         assert agenda == folds.agenda_of(requests.values())
         assert {row.state_id: (row.version, row.digest) for row in views.states().items} == folds.states_of(history)

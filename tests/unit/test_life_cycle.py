@@ -25,6 +25,7 @@ from governance.domain.commands import (
     Expire,
     Reassign,
     Reject,
+    Replace,
     Review,
     Supersede,
     Withdraw,
@@ -71,6 +72,7 @@ CALLS: dict[str, Command] = {
     "cancel": Cancel(actor=GRACE),
     "expire": Expire(actor=GRACE),
     "supersede": Supersede(actor=GRACE, by=OTHER_ID),
+    "replace": Replace(actor=GRACE, predecessor=OTHER_ID),
     "execute": Execute(actor=WORKER, evaluation=evaluation()),
 }
 
@@ -86,6 +88,7 @@ ALLOWED = {
     "cancel": "pending approved",
     "expire": "pending approved",
     "supersede": "pending approved",
+    "replace": "pending approved",
     "execute": "approved",
     "compensate": "executed",
 }

@@ -1,0 +1,1 @@
+"""Audit: replay what happened from events alone, and prove that they are what was stored."""

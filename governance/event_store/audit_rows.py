@@ -1,0 +1,106 @@
+"""The rows of events as they are stored, for those who check them: by position, by stream, and by place."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from governance.event_store.append import MAX_VERSION
+from governance.event_store.audit_connection import AuditConnection
+
+PAGE: Final = 1024
+Row = tuple[int, bytes, int, bytes, bytes]
+"""Position, stream, version, topic and state."""
+
+_COLUMNS: Final = "SELECT position, stream, version, topic, state FROM {schema}governance_events "
+_PAGE: Final = _COLUMNS + "WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
+_STREAMS: Final = (
+    _COLUMNS
+    + "WHERE (stream, version, position) > (?, ?, ?) AND stream < ? AND position <= ? "
+    + "ORDER BY stream, version, position LIMIT ?"
+)
+_STREAMS_SQLITE: Final = _STREAMS.replace("(?, ?, ?)", "(CAST(? AS TEXT), ?, ?)").replace(
+    "stream < ?", "stream < CAST(? AS TEXT)"
+)
+
+
+class Numbers(NamedTuple):
+    """What a store says of its positions."""
+
+    settled: int
+    """The last position below which nothing can appear any more."""
+    last: int
+    """The last position of any row."""
+    drawn: int
+    """The last position that was ever given out."""
+
+
+class AuditRows:
+    """Reads rows past every cache and without looking into them."""
+
+    def __init__(self, connection: AuditConnection) -> None:
+        self._connection = connection
+        self._on_postgres = connection.on_postgres
+
+    def numbers(self) -> Numbers:
+        """Return how far the store says to be."""
+        last = "SELECT coalesce(max(position), 0) FROM {schema}governance_events"
+        settled = "SELECT {schema}governance_settled()" if self._on_postgres else last
+        before = self._number(settled)
+        drawn = (
+            "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM {schema}governance_positions"
+            if self._on_postgres
+            else "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'governance_events'"
+        )
+        highest = self._number(last)
+        return Numbers(before, highest, self._number(drawn))
+
+    def pages(self, after: int, upto: int, size: int = PAGE) -> Iterator[list[Row]]:
+        """Return the rows after a position and not after another, in order, page by page."""
+        while page := self.page(after, upto, size):
+            yield page
+            after = page[-1][0]
+
+    def page(self, after: int, upto: int, size: int = PAGE) -> list[Row]:
+        """Return the first of the rows after a position and not after another."""
+        return self._connection.ask(_PAGE, (after, upto, size))  # type: ignore[return-value]
+
+    def by_stream(self, category: str, upto: int, after: str = "") -> Iterator[Row]:
+        """Return the rows of a category up to a position, stream by stream, oldest first; `after` leaves streams out.
+
+        Streams come in the order of their bytes.
+        """
+        statement = _STREAMS if self._on_postgres else _STREAMS_SQLITE
+        stream = (after or f"{category}-").encode()
+        place = (stream, MAX_VERSION if after else -1, MAX_VERSION)
+        ends = f"{category}.".encode()  # the character behind "-"
+        while page := self._connection.ask(statement, (*self._texts(place), self._text(ends), upto, PAGE)):
+            yield from page  # type: ignore[misc]
+            position, stream, version = page[-1][:3]
+            place = (stream, version, position)
+
+    def at(self, places: Sequence[tuple[str, int]]) -> list[Row]:
+        """Return the rows at these streams and versions."""
+        streams, versions = [each[0] for each in places], [each[1] for each in places]
+        if self._on_postgres:
+            wanted = "JOIN unnest(?::text[], ?::bigint[]) AS wanted(s, v) ON stream = wanted.s AND version = wanted.v"
+            return self._connection.ask(_COLUMNS + wanted, (streams, versions))  # type: ignore[return-value]
+        wanted = "JOIN json_each(?) AS wanted ON stream = wanted.value ->> 0 AND version = wanted.value ->> 1"
+        return self._connection.ask(_COLUMNS + wanted, (json.dumps(list(zip(streams, versions, strict=True))),))  # type: ignore[return-value]
+
+    def of_streams(self, streams: Sequence[str], topics: Sequence[str]) -> list[Row]:
+        """Return the rows of these topics in these streams."""
+        if self._on_postgres:
+            where = "WHERE stream = ANY(?) AND topic = ANY(?) ORDER BY stream, version"
+            return self._connection.ask(_COLUMNS + where, (list(streams), list(topics)))  # type: ignore[return-value]
+        where = "WHERE stream IN (SELECT value FROM json_each(?)) AND topic IN (SELECT value FROM json_each(?))"
+        given = (json.dumps(list(streams)), json.dumps(list(topics)))
+        return self._connection.ask(f"{_COLUMNS}{where} ORDER BY stream, version", given)  # type: ignore[return-value]
+
+    def _texts(self, place: tuple[bytes, int, int]) -> tuple[object, int, int]:
+        return self._text(place[0]), place[1], place[2]
+
+    def _text(self, stored: bytes) -> object:
+        return stored.decode() if self._on_postgres else stored
+
+    def _number(self, question: str) -> int:
+        return int(self._connection.ask(question)[0][0] or 0)
