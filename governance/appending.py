@@ -74,10 +74,17 @@ class Append:
 
         Raises ConcurrencyError when any of the streams has moved on; then nothing is stored.
         """
+        (known,) = self.store_all(log, repository, (request,))
+        return known
+
+    def store_all(
+        self, log: EventLog, repository: Repository, requests: Sequence[MutationRequest]
+    ) -> Sequence[MutationRequest]:
+        """Store everything in one transaction and return the requests, each with the position of its last event."""
         positions = log.append(self.recorded)
         repository.saw(self.recorded, positions)
-        stream = request_stream(request.id)
-        places = zip(reversed(self.recorded), reversed(positions), strict=True)
-        known = request.model_copy(update={"position": next(at for each, at in places if each.stream == stream)})
-        repository.keep(known)
+        last = {each.stream: position for each, position in zip(self.recorded, positions, strict=True)}
+        known = [each.model_copy(update={"position": last[request_stream(each.id)]}) for each in requests]
+        for each in known:
+            repository.keep(each)
         return known

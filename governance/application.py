@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from governance.batch_commands import BatchCommands
+from governance.batch_execution import BatchExecutor
+from governance.batching import Batches
 from governance.compensating import compensation_of
 from governance.decisions import Decisions, RequestId
 from governance.directory import Directory, DirectoryLookup
@@ -36,7 +39,7 @@ from governance.streams import request_stream
 from governance.submitting import Mode, Submitter
 
 
-class Governance(Decisions):
+class Governance(Decisions, BatchCommands):
     """Puts every change of governed state under governance; open one a process and share it between threads."""
 
     def __init__(
@@ -63,6 +66,17 @@ class Governance(Decisions):
         self._submitter = Submitter(*parts, self._executor, self.settings, self._clock, self._directory)
         self._handler = Handler(
             log, self._repository, self._executor, self._clock, self.settings.budget_seconds, self._directory
+        )
+        self._batches = Batches(log, self._repository, self._submitter, self._clock, self.settings.budget_seconds)
+        self._batch_executor = BatchExecutor(
+            log,
+            self._repository,
+            self._executor,
+            self._handler,
+            self._batches,
+            self._compensate_automatically,
+            self._clock,
+            self.settings.budget_seconds,
         )
         self._states = StateReader(log, self._repository, self.catalog)
 
@@ -205,6 +219,14 @@ class Governance(Decisions):
         original = self._repository.request(request_key(request_id))
         given = compensation_of(original, kind, mutation, self.catalog, self._executor)
         complete = given.model_copy(update={"actor": actor, "reason": reason})
+        return self._submitter.submit(complete, "commit", original.state_type)
+
+    def _compensate_automatically(
+        self, original: MutationRequest, actor: Actor, kind: CompensationKind, key: str
+    ) -> MutationRequest:
+        given = compensation_of(original, kind, None, self.catalog, self._executor, "automatic")
+        reason = f"batch {original.links.batch_id} failed"
+        complete = given.model_copy(update={"actor": actor, "reason": reason, "idempotency_key": f"{key}-{kind}"})
         return self._submitter.submit(complete, "commit", original.state_type)
 
     def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:

@@ -1,5 +1,7 @@
 """Compensating: deriving the request that puts right what an executed one did."""
 
+from typing import Literal
+
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.compensation import Restore, check_compensable
 from governance.domain.errors import InputError, NotReversibleError
@@ -17,6 +19,7 @@ def compensation_of(
     mutation: AnyMutation | None,
     catalog: Catalog,
     executor: Executor,
+    trigger: Literal["operator", "automatic"] = "operator",
 ) -> Submission:
     """Return what to submit, but for actor and reason; refuses what was not executed, or has no way back."""
     check_compensable(original)
@@ -38,7 +41,7 @@ def compensation_of(
         state_id=original.state_id,
         actor=None,
         reason=None,
-        compensates=CompensationLink(request_id=original.id, kind=kind),
+        compensates=CompensationLink(request_id=original.id, kind=kind, trigger=trigger),
         expected_version=original.resulting_version if kind == "restore" else None,
         stale="reject" if kind == "restore" else "revalidate",
     )

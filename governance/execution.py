@@ -50,6 +50,20 @@ class Prepared:
     original: MutationRequest | None = None
     original_events: Sequence[RequestEvent] = field(default_factory=tuple)
 
+    def state_after(self, at: datetime) -> StateVersion:
+        """Return the version of the state that this execution makes."""
+        if self.state_event is None:
+            return self.state
+        return StateVersion(
+            id=self.state.id,
+            version=self.state.version + 1,
+            type=self.state_event.state_type,
+            value=self.state_event.value,
+            digest=self.state_event.digest,
+            changed_at=at,
+            request_id=self.request.id,
+        )
+
     def add_to(self, append: Append) -> MutationRequest:
         """Put the events into one append and return the request that they lead to."""
         request = append.add_to(self.request, self.events)

@@ -9,6 +9,7 @@ from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import Requirement
 from governance.domain.resolution import denials
 from governance.domain.rounds import evaluated
+from governance.domain.terms import Verdict
 from governance.domain.values import Value
 
 Decision = Literal["allow", "deny", "require", "amend", "invalid"]
@@ -30,8 +31,9 @@ class Judgement(Value):
 
     @property
     def policies(self) -> tuple[str, ...]:
-        """Return the names of the policies that did more than allow, in order."""
-        return tuple(name for name, answer in self.answers.items() if answer != "allow")
+        """Return the names of the policies that decided, in order: those that deny, else those that do not allow."""
+        decisive = {"deny"} if self.decision == "deny" else {"require", "amend"}
+        return tuple(name for name, answer in self.answers.items() if answer in decisive)
 
     def same_as(self, other: "Judgement") -> bool:
         """Return whether both lead to the same: decision, requirements (whatever they are called) and mutation."""
@@ -50,24 +52,21 @@ def judgement(
     `invalid` says why the mutation does not fit the state, and `extra` is what the requester asked for besides.
     """
     answers: dict[str, str] = {}
-    last: PoliciesEvaluated | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    wrong = invalid
     for event in said:
         if isinstance(event, PoliciesEvaluated):
-            last = event
-            answers |= {each.policy: each.decision for each in event.verdicts if answers.get(each.policy) != "amend"}
+            verdicts, wrong = event.verdicts, invalid or "; ".join(event.validation_errors) or None
+            answers |= {each.policy: each.decision for each in verdicts if answers.get(each.policy) != "amend"}
         elif isinstance(event, Amended):
             mutation = event.mutation
-    verdicts = last.verdicts if last is not None else ()
     denied = denials(verdicts)
-    requirements = (*extra, *(each for verdict in verdicts for each in verdict.requirements))
-    telling = denied or [each for each in verdicts if each.decision != "allow"]
-    problems = "; ".join(last.validation_errors) if last is not None else ""
-    wrong = invalid or problems or None
+    required = [*extra, *(each for verdict in verdicts for each in verdict.requirements)]
     return Judgement(
-        decision=_decision(wrong, bool(denied), bool(requirements), "amend" in answers.values()),
-        reason=wrong or "; ".join(f"{each.policy}: {each.reason}" for each in telling if each.reason) or None,
+        decision=_decision(wrong, bool(denied), bool(required), "amend" in answers.values()),
+        reason=wrong or _reason(denied or [each for each in verdicts if each.decision != "allow"]),
         codes=tuple(each.code for each in denied if each.code),
-        requirements=() if denied or wrong else tuple(dict.fromkeys(requirements)),
+        requirements=() if denied or wrong else tuple(dict.fromkeys(required)),
         answers=answers,
         mutation=mutation,
     )
@@ -82,6 +81,10 @@ def judgement_now(evaluation: Evaluation, mutation: StoredMutation, extra: Itera
 def demanded(requirements: Sequence[Requirement]) -> frozenset[str]:
     """Return what is demanded, of whom and until when, whatever it is called."""
     return frozenset(each.model_dump_json(exclude={"name"}) for each in requirements)
+
+
+def _reason(telling: Iterable[Verdict]) -> str | None:
+    return "; ".join(f"{each.policy}: {each.reason}" for each in telling if each.reason) or None
 
 
 def _decision(wrong: str | None, denied: bool, required: bool, amended: bool) -> Decision:

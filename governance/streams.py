@@ -5,6 +5,7 @@ from typing import Final
 REQUEST: Final = "mutationRequest"
 STATE: Final = "governedState"
 KEY: Final = "idempotencyKey"
+BATCH: Final = "mutationBatch"
 
 
 def request_stream(request_id: str) -> str:
@@ -15,6 +16,11 @@ def request_stream(request_id: str) -> str:
 def state_stream(state_id: str) -> str:
     """Return the stream of a state."""
     return f"{STATE}-{state_id}"
+
+
+def batch_stream(batch_id: str) -> str:
+    """Return the stream of a batch."""
+    return f"{BATCH}-{batch_id}"
 
 
 def key_stream(key: str) -> str:

@@ -89,6 +89,11 @@ class Submitter:
         """Return what came of submitting and, if nothing is open, executing, in one transaction."""
         return self._store(self._command(given, None), given, execute=True)
 
+    def begin_in(self, given: Submission, append: Append, batch_id: str) -> MutationRequest:
+        """Put the first events of one request of a batch into its append, and return the request."""
+        command = self._command(given, None).model_copy(update={"batch_id": batch_id})
+        return self._begin(command, given, ask_policies=True, fresh=True, append=append).request
+
     def _command(self, given: Submission, state_type: str | None) -> Submit:
         return take_in(given, self._catalog, state_type, self._settings.max_payload_bytes)
 
@@ -119,7 +124,9 @@ class Submitter:
             events, request = prepared.events, prepared.add_to(append)
         return outcome_of(append.store(self._log, self._repository, request), events)
 
-    def _begin(self, command: Submit, given: Submission, *, ask_policies: bool, fresh: bool) -> Begun:
+    def _begin(
+        self, command: Submit, given: Submission, *, ask_policies: bool, fresh: bool, append: Append | None = None
+    ) -> Begun:
         state = self._executor.current_state(command.state_id, command.state_type, fresh=fresh)
         if given.expected_version is not None and given.expected_version != state.version:
             msg = f"state {state.id} is at version {state.version}, not at {given.expected_version}"
@@ -127,7 +134,7 @@ class Submitter:
         clock = self._clock()
         now = max(clock, state.changed_at or clock)
         request_id = new_id(now)
-        append = Append(new_id(now), command.actor, now)
+        append = append or Append(new_id(now), command.actor, now)
         request = append.begin(request_id, created(command, now), command.correlation_id or request_id)
         evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
         request = append.add_to(request, judge(request, evaluation, now))

@@ -13,6 +13,7 @@ from projections.events import AnyEvent, Decodings, Stored
 from projections.feed import Feed, anchor
 from projections.fold import Batch, Folder
 from projections.generations import Generation, advance, parked_positions
+from projections.read_ahead import ReadAhead
 from projections.view import View
 from projections.writing import write_batch
 
@@ -26,19 +27,27 @@ class Advancer:
         self._database = database
         self._feed = feed
         self._views = views
+        self._ahead = ReadAhead(feed)
         self._folders: dict[Key, Folder] = {}
+
+    def close(self) -> None:
+        """End what reads ahead."""
+        self._ahead.close()
 
     def forget(self, *keys: Key) -> None:
         """Drop what is kept of the generations, or of all: after an error, or when parked events changed."""
         for key in keys or tuple(self._folders):
             self._folders.pop(key, None)
 
-    def step(self, group: Sequence[Generation], upto: int, limit: int) -> list[Generation]:
+    def step(self, group: Sequence[Generation], upto: int, limit: int, *, ahead: bool = False) -> list[Generation]:
         """Take up to `limit` events after the position at which all of the group stand; return where they stand then.
 
-        Raises LostRaceError and StoreUnavailableError with nothing stored.
+        With `ahead` the page after this one is read meanwhile. Raises LostRaceError and StoreUnavailableError with
+        nothing stored.
         """
-        page = self._feed.page(group[0].position, upto, limit)
+        page = self._ahead.page(group[0].position, upto, limit)
+        if ahead and len(page) == limit:
+            self._ahead.read(page[-1][0], upto, limit)
         if not page:
             return list(group)
         try:

@@ -12,11 +12,13 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine, Table, create_engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import QueuePool
 
 from governance.domain.errors import ConfigurationError, StoreUnavailableError
 from governance.event_store.connect import split_schema, sqlite_path
 from projections.errors import RowsRefusedError
+from projections.lock_session import LockSession
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another writer of an SQLite file."""
@@ -51,11 +53,12 @@ class Database:
         self.on_postgres = not url.startswith("sqlite:")
         self.event_schema = database_schema
         if self.on_postgres:
-            conninfo, named = split_schema(url)
+            self._conninfo, named = split_schema(url)
             self.event_schema = named or database_schema
-            self._engine = self._postgres(conninfo)
+            self._engine = self._postgres()
         else:
             self._engine = _sqlite(sqlite_path(url))
+        self.locks = LockSession(self._connect)
         self.holder = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
 
     @property
@@ -94,11 +97,6 @@ class Database:
             finally:
                 _roll_back(connection)
 
-    def lasting(self) -> Connection:
-        """Return a connection that the caller keeps, for a lock that ends with it."""
-        with translated():
-            return self._engine.connect()
-
     def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Add rows in bulk; their values are in stored form, in the order of the table's columns."""
         if not rows:
@@ -115,6 +113,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection."""
+        self.locks.close()
         self._engine.dispose()
 
     def _begin(self, connection: Connection) -> None:
@@ -141,22 +140,22 @@ class Database:
             for row in rows:
                 write(row)
 
-    def _postgres(self, conninfo: str) -> Engine:
+    def _connect(self) -> psycopg.Connection[Any]:
         settings = f"-c search_path={self.schema} -c statement_timeout={STATEMENT_SECONDS}s -c jit=off -c timezone=UTC"
+        given = psycopg.conninfo.conninfo_to_dict(self._conninfo)
+        given["options"] = f"{given.get('options') or ''} {settings}".strip()
+        kept: dict[str, Any] = {**_KEEPALIVE, "application_name": f"projections {self.holder}", **given}
+        return psycopg.connect(autocommit=True, **kept)
 
-        def connect() -> psycopg.Connection[Any]:
-            given = psycopg.conninfo.conninfo_to_dict(conninfo)
-            given["options"] = f"{given.get('options') or ''} {settings}".strip()
-            kept: dict[str, Any] = {**_KEEPALIVE, "application_name": f"projections {self.holder}", **given}
-            return psycopg.connect(autocommit=True, **kept)
-
+    def _postgres(self) -> Engine:
         return create_engine(
             "postgresql+psycopg://",
-            creator=connect,
+            creator=self._connect,
             isolation_level="AUTOCOMMIT",
             poolclass=QueuePool,
             pool_size=4,
             max_overflow=8,
+            pool_timeout=CONNECT_SECONDS,
             pool_pre_ping=True,
         )
 
@@ -202,7 +201,7 @@ def translated() -> Iterator[None]:
     except (DataError, IntegrityError, *_REFUSALS) as error:
         msg = f"the database refused the rows: {getattr(error, 'orig', None) or error}"
         raise RowsRefusedError(msg) from error
-    except (DBAPIError, psycopg.Error, sqlite3.Error) as error:
+    except (DBAPIError, NoConnection, psycopg.Error, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", None) or error)
         msg = f"the database of the views could not do it: {reason}"
         raise StoreUnavailableError(msg) from error

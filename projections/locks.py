@@ -1,16 +1,18 @@
 """Who works on a view: an advisory lock on PostgreSQL, a lease on SQLite. Checkpoints are safe without it, too."""
 
+import os
 import time
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DBAPIError
 
 from projections.database import Database
 from projections.tables import LEASES
 
 LEASE_SECONDS: Final = 15.0
+_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+_UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 _HOLDERS: Final = text(
     "SELECT activity.application_name FROM pg_locks JOIN pg_stat_activity activity USING (pid)"
     " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
@@ -25,7 +27,7 @@ class WorkLock:
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._name = f"{database.schema}:{name}" if database.on_postgres else name
-        self._connection: Connection | None = None
+        self._held: object | None = None
         self._until = 0.0
 
     def take(self) -> bool:
@@ -35,7 +37,9 @@ class WorkLock:
     def give_back(self) -> None:
         """Let others work."""
         if self._database.on_postgres:
-            self._drop_connection()
+            if self._held is not None and self._database.locks.alive(self._held):
+                self._database.locks.ask(_UNLOCK, self._name)
+            self._held = None
         elif self._until:
             self._until = 0.0
             with self._database.write() as connection:
@@ -43,25 +47,12 @@ class WorkLock:
                 connection.execute(delete(LEASES).where(mine))
 
     def _take_lock(self) -> bool:
-        if self._connection is not None:
-            try:
-                self._connection.exec_driver_sql("SELECT 1")
-            except DBAPIError:
-                self._drop_connection()
-            else:
-                return True
-        connection = self._database.lasting()
-        if connection.scalar(select(func.pg_try_advisory_lock(func.hashtextextended(self._name, 0)))):
-            self._connection = connection
+        locks = self._database.locks
+        if self._held is not None and locks.alive(self._held):
             return True
-        connection.close()
-        return False
-
-    def _drop_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+        taken = locks.ask(_LOCK, self._name)
+        self._held = locks.session if taken else None
+        return taken
 
     def _take_lease(self) -> bool:
         now = time.time()
@@ -74,9 +65,26 @@ class WorkLock:
             where=(LEASES.c.holder == self._database.holder) | (LEASES.c.until < now),
         )
         with self._database.write() as connection:
+            query = select(LEASES.c.holder).where(LEASES.c.name == self._name)
+            if _has_died(connection.scalar(query) or self._database.holder):
+                connection.execute(delete(LEASES).where(LEASES.c.name == self._name))
             taken = connection.execute(claim).rowcount == 1
         self._until = now + LEASE_SECONDS if taken else 0.0
         return taken
+
+
+def _has_died(holder: str) -> bool:
+    """Return whether the holder was a process of this machine and is none any more; a mistake costs no row."""
+    node, process, _ = holder.rsplit(":", 2)
+    if node != os.uname().nodename:
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def holder(database: Database, connection: Connection, name: str) -> str | None:

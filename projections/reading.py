@@ -9,7 +9,7 @@ from sqlalchemy import ClauseElement, Connection, Executable, FromClause, Select
 from sqlalchemy.ext.compiler import compiles
 
 from governance.domain.errors import InputError
-from projections.conditions import Condition, Conditions, can_be
+from projections.conditions import RELATED, Condition, Conditions, can_be
 from projections.database import Database
 from projections.errors import ViewNotBuiltError
 from projections.filters import AllOf, Filter, Has, IsIn, Labels
@@ -35,7 +35,7 @@ class Ask:
 
     def scope(self, view: str) -> str:
         """Return what a cursor is good for: the same view, filter and order."""
-        return f"{view}\n{self.sort}\n{self.where.model_dump_json()}"
+        return f"{view}\n{self.sort}\n{self.where!r}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Reader:
         """Return the condition on the main table; what is said of `request.…` holds for the row's request."""
         main = tables[self._view.tables[0].name]
         mine = Conditions(self._database, self._view.fields, main, tables)
-        if self._requests is not None and "request_id" in main.c and '"request.' in where.model_dump_json():
+        if self._requests is not None and "request_id" in main.c and f"field='{RELATED}" in repr(where):
             others = self._requests.tables(self._requests.generation(connection))
             requests = self._requests._view
             mine.related = Conditions(self._database, requests.fields, others["requests"], others)

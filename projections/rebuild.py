@@ -164,7 +164,7 @@ class Builder:
             others = [each for each in standing if each.position > place]
             upto = min((each.position for each in others), default=head)
             began = time.monotonic()
-            standing = [*self._advancer.step(group, upto, self._limit), *others]
+            standing = [*self._advancer.step(group, upto, self._limit, ahead=True), *others]
             self._breathe(time.monotonic() - began)
             for lock in locks:
                 lock.take()

@@ -145,6 +145,7 @@ class Projections:
         try:
             self.release()
         finally:
+            self._advancer.close()
             self._database.close()
             self._log.close()
 

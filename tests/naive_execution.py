@@ -64,6 +64,7 @@ class Executing(World):
             return "rejected"
         if (request.strategy == "renew" and asked) or unmet or not same:
             return self.renew(request, [*asked, *unmet], now)
+        request.evaluated = self.version
         return "executed"
 
     def renew(self, request: Request, asks: list[Ask], now: datetime) -> str:

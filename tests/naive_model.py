@@ -148,7 +148,7 @@ class World:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.versions = [Value()]
-        self.changed = now
+        self.changed = now - timedelta(days=365)
         self.requests: list[Request] = []
 
     @property

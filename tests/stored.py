@@ -3,6 +3,13 @@
 from datetime import UTC, datetime
 
 from governance import Actor, Approver, BlastRadius, Intent, RejectionReason, approval, group, role
+from governance.domain.batch_events import (
+    BatchCreated,
+    BatchExecuted,
+    BatchFailed,
+    BatchItemCompensated,
+    BatchItemNotCompensated,
+)
 from governance.domain.changes import Change
 from governance.domain.effects import RecordedEffect
 from governance.domain.events import (
@@ -41,6 +48,7 @@ from governance.domain.terms import CompensationLink, Drift, Verdict
 from tests.cases import HOUR, OTHER_ID, REQUEST_ID
 
 AT = datetime(2026, 3, 2, 9, 30, 15, 123456, tzinfo=UTC)
+BATCH_ID = "0198a000-0000-7000-8000-0000000000ba"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 GRACE = Actor(
     id="grace",
@@ -90,6 +98,7 @@ SAMPLES: dict[str, Event] = {
         requires=(LEADS, BOARD),
         stale="renew",
         expires_at=AT + 24 * HOUR,
+        batch_id=BATCH_ID,
         idempotency_key="deploy-77/grant",
         supersedes=OTHER_ID,
         compensates=CompensationLink(request_id=OTHER_ID, kind="corrective", trigger="automatic"),
@@ -193,9 +202,18 @@ SAMPLES: dict[str, Event] = {
         request_id=REQUEST_ID,
     ),
     "KeyClaimed": KeyClaimed(request_id=REQUEST_ID, content_digest=DIGEST),
+    "BatchCreated": BatchCreated(requests=(REQUEST_ID, OTHER_ID), atomic=True, reason=WHY),
+    "BatchExecuted": BatchExecuted(),
+    "BatchFailed": BatchFailed(request_id=OTHER_ID, reason=WHY, executed=(REQUEST_ID,)),
+    "BatchItemCompensated": BatchItemCompensated(request_id=REQUEST_ID, by=OTHER_ID, done=True),
+    "BatchItemNotCompensated": BatchItemNotCompensated(request_id=REQUEST_ID, reason=WHY),
 }
 
-STREAMS = {"StateChanged": "governedState-tenant-42:roles", "KeyClaimed": "idempotencyKey-deploy-77/grant"}
+STREAMS = {
+    "StateChanged": "governedState-tenant-42:roles",
+    "KeyClaimed": "idempotencyKey-deploy-77/grant",
+    **dict.fromkeys((topic for topic in SAMPLES if topic.startswith("Batch")), f"mutationBatch-{BATCH_ID}"),
+}
 
 
 def sample(topic: str) -> Recorded:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from governance.audit.problems import TamperedError
-from governance.audit.proofs import HASH_BYTES, Leaf, event_hash
+from governance.audit.proofs import HASH_BYTES, Leaf, event_hash, event_hashes
 from governance.audit.tree import TILE, TILE_HEIGHT, consistency_path, fold, inclusion_path, root_of
 from governance.domain.errors import ConcurrencyError, NotFoundError
 from governance.event_store.audit_rows import AuditRows, Row
@@ -119,7 +119,7 @@ class KeptTree:
         return head
 
     def _grown(self, head: TreeHead, page: Sequence[Row]) -> tuple[list[Tile], TreeHead]:
-        hashes = [event_hash(Leaf(*row)) for row in page]
+        hashes = event_hashes(page)
         positions = packed([row[0] for row in page])
         number, filled = divmod(head.size, TILE)
         before = self._tables.tile(0, number) if filled else None

@@ -5,13 +5,15 @@ Leaf number n is the n-th event in the order of positions, counted from 0. Posit
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
 _HEAD: Final = struct.Struct(">BQQIII")
+_LEAF_HEAD: Final = struct.Struct(">BBQQIII")
+_LEAF: Final = 0
 _ENCODING: Final = 1
 
 
@@ -54,6 +56,21 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def event_hash(leaf: Leaf) -> bytes:
     """Return the leaf hash of an event; ValueError as `leaf_data`."""
     return leaf_hash(leaf_data(leaf))
+
+
+def event_hashes(rows: Iterable[tuple[int, bytes, int, bytes, bytes]]) -> list[bytes]:
+    """Return the leaf hashes of many events, several times as quick as one by one; ValueError as `leaf_data`."""
+    pack = _LEAF_HEAD.pack
+    try:
+        return [
+            sha256(
+                pack(_LEAF, _ENCODING, position, version, len(stream), len(topic), len(state)) + stream + topic + state
+            ).digest()
+            for position, stream, version, topic, state in rows
+        ]
+    except (struct.error, TypeError) as error:
+        msg = f"not the rows of events: {error}"
+        raise ValueError(msg) from None
 
 
 def inclusion_holds(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:

@@ -56,7 +56,9 @@ DirectoryFile = Annotated[
 ]
 Check = Annotated[
     bool,
-    typer.Option("--check", help="Exit with 1 if anything would be decided otherwise.", show_default=False),
+    typer.Option(
+        "--check", help="Exit with 1 unless all would be decided as it was, and can be satisfied.", show_default=False
+    ),
 ]
 
 
@@ -103,23 +105,11 @@ def explain(
     at: At = None,
 ) -> Answer:
     """Show which policies of a file apply to a mutation, what each expression comes to, and what they decide."""
-    from governance.cli.inputs import json_value
-    from governance.cli.policy_checks import explain_view, explained
+    from governance.cli.policy_checks import asked_case, explain_view, explained
 
-    texts = {"state": state_json, "after": after_json, "intent": intent, "metadata": metadata}
-    given = {key: json_value(text, field=key) for key, text in texts.items() if text is not None}
-    asked = {
-        **given,
-        "name": "explain",
-        "mutation": {"type": mutation, "payload": json_value(data, field="data")},
-        "state_version": 0 if state_json is None else 1,
-        "state_type": state_type,
-        "actor": actor or "somebody",
-        **({"reason": reason} if reason else {}),
-        **({"now": at} if at else {}),
-        "expect": {"decision": "allow"},
-    }
-    result = explained(file, asked, mutations_of(session))
+    texts = {"data": data, "state": state_json, "after": after_json, "intent": intent, "metadata": metadata}
+    given = {"actor": actor, "reason": reason, "now": at, "state_type": state_type}
+    result = explained(file, asked_case(mutation, texts, given), mutations_of(session))
     return Answer(result, lambda: explain_view(result))
 
 
@@ -148,21 +138,17 @@ def backtest(
 ) -> Answer:
     """Ask other policies about the requests of the past, and show what they would have decided otherwise.
 
-    Also shows requests that could never be satisfied: given --directory, for want of people. Nothing is stored.
+    Also shows requests that nobody could satisfy; given --directory, for want of people. Nothing is stored.
     """
     from governance.backtest import Selection
     from governance.cli.inputs import moment
     from governance.cli.policy_backtest import backtest_view, backtested
 
-    selection = Selection(
-        since=moment(since, field="since"),
-        until=moment(until, field="until"),
-        mutations=tuple(mutation or ()),
-        limit=limit,
-    )
+    begin, end = moment(since, field="since"), moment(until, field="until")
+    selection = Selection(since=begin, until=end, mutations=tuple(mutation or ()), limit=limit)
     report = backtested(session, policies or [], selection, directory)
-    changed = check and (report["changed"] or report["unsatisfiable"])
-    return Answer(report, lambda: backtest_view(report), Exit.ERROR if changed else Exit.DONE)
+    failed = check and (report["changed"] or report["unsatisfiable"] or report["problems"])
+    return Answer(report, lambda: backtest_view(report), Exit.ERROR if failed else Exit.DONE)
 
 
 def mutations_of(session: Session) -> "tuple[type[AnyMutation], ...] | None":

@@ -135,7 +135,9 @@ def _policies(spec: str, mutations: Iterable[type[AnyMutation]]) -> Sequence[Pol
         sys.path.insert(0, here)
     try:
         found = getattr(import_module(module), attribute)
-        given = found() if callable(found) and not isinstance(found, Policy) else found
+        if isinstance(found, Policy):
+            return (found,)
+        given = found() if callable(found) else found
         return tuple(getattr(given, "policies", given))
     except ConfigurationError:
         raise

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from governance.cli import render
 from governance.cli.actors import actor_of
+from governance.cli.inputs import json_value
 from governance.cli.text import compact, visible
 from governance.declarative.cases import Tried, mismatches, try_case
 from governance.declarative.documents import read_document
@@ -49,11 +50,25 @@ def tested(name: str, mutations: Mutations) -> Iterator[dict[str, Any]]:
     for index, case in enumerate(cases):
         place = f"{name}:{document.line(('tests', index)) or index + 1}"
         try:
-            tried = try_case(case, policies, _actor(case), mutations)
+            tried = try_case(case, policies, actor_of(case.actor), mutations)
             wrong = mismatches(case.expect, tried.judgement)
         except GovernanceError as error:
             wrong = [error.message]
         yield {"file": name, "place": place, "test": case.name, "passed": not wrong, "wrong": wrong}
+
+
+def asked_case(mutation: str, texts: Mapping[str, str | None], given: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the case that options describe: JSON as text, and plain text; InputError for what is no JSON."""
+    parsed = {key: json_value(text, field=key) for key, text in texts.items() if text is not None}
+    payload = parsed.pop("data", {})
+    return {
+        **parsed,
+        **{key: text for key, text in given.items() if text is not None},
+        "name": "explain",
+        "mutation": {"type": mutation, "payload": payload},
+        "state_version": 1 if "state" in parsed else 0,
+        "expect": {"decision": "allow"},
+    }
 
 
 def explained(name: str, asked: Mapping[str, Any], mutations: Mutations) -> dict[str, Any]:
@@ -61,7 +76,7 @@ def explained(name: str, asked: Mapping[str, Any], mutations: Mutations) -> dict
     document = read_document(Path(name))
     policies = built_policies(document, validated(document, PolicyFile), _by_name(mutations))
     case = validated(Document(name="explain", data=dict(asked)), Case)
-    tried = try_case(case, policies, _actor(case), mutations)
+    tried = try_case(case, policies, actor_of(case.actor), mutations)
     judged = tried.judgement
     return {
         "decision": judged.decision,
@@ -131,10 +146,6 @@ def _value(expression: Expression, variables: Variables, place: str) -> dict[str
         return {**told, "value": expression.json_value(variables)}
     except EvaluationError as error:
         return {**told, "error": str(error)}
-
-
-def _actor(case: Case) -> Any:
-    return actor_of(case.actor)
 
 
 def _line(error: ConfigurationError) -> int | None:

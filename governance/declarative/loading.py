@@ -48,18 +48,23 @@ def validated(document: Document, model: type[M]) -> M:
         return model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = tuple(_place(document.data, first["loc"], missing=first["type"] == "missing"))
+        place = tuple(_place(document.data, first["loc"]))
         hint = _NOT_TEXT if first["type"] == "string_type" and isinstance(first["input"], bool) else ""
-        where = ".".join(map(str, place)) or "the file"
-        document.refuse(f"{where}: {first['msg']}{hint}", place)
+        what = "is not known here" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        document.refuse(f"{'.'.join(map(str, place)) or 'the file'}: {what}{hint}", place)
 
 
-def _place(data: Any, location: Sequence[str | int], *, missing: bool) -> Iterator[str | int]:
-    """Yield the parts of a location that the document has; the validator also tells which of its own parts it used."""
+def _place(data: Any, location: Sequence[str | int]) -> Iterator[str | int]:
+    """Yield the parts of a location that the document has, and the last; the validator also tells parts of its own."""
+    before: str | int = ""
     for number, part in enumerate(location, start=1):
+        chosen = before in {"then", "otherwise"}  # this part is the kind of answer that was recognised
+        before = part
+        if chosen:
+            continue
         if _has(data, part):
             data = data[part]
-        elif not (missing and number == len(location)):
+        elif number < len(location) or "[" in str(part):
             continue
         yield part
 

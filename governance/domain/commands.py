@@ -74,6 +74,7 @@ class Submit(Given):
     stale: Stale = "revalidate"
     expires_at: Moment | None = None
     idempotency_key: Id | None = None
+    batch_id: Id | None = None
     supersedes: Id | None = None
     compensates: CompensationLink | None = None
     correlation_id: Id | None = None

@@ -21,6 +21,7 @@ from governance.domain.approval_events import (
     QuorumReached,
     Reviewed,
 )
+from governance.domain.batch_events import BatchEvent
 from governance.domain.changes import Change
 from governance.domain.effects import RecordedEffect
 from governance.domain.intent import Intent
@@ -52,6 +53,7 @@ class Created(Fact):
     stale: Stale = "revalidate"
     expires_at: Moment | None = None
     idempotency_key: str | None = None
+    batch_id: str | None = None
     supersedes: str | None = None
     compensates: CompensationLink | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
@@ -230,5 +232,5 @@ RequestEvent = (
 )
 """What the stream of a mutation request holds."""
 
-Event = RequestEvent | StateChanged | KeyClaimed
+Event = RequestEvent | BatchEvent | StateChanged | KeyClaimed
 """What the store holds."""

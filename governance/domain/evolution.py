@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any, assert_never
 
+from governance.domain.batch_events import BatchFact
 from governance.domain.events import (
     Amended,
     ApprovalDelegated,
@@ -44,7 +45,7 @@ Changes = dict[str, Any]
 def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationRequest:
     """Return the request after the event; the first event of a stream needs no request before it."""
     event = recorded.event
-    if isinstance(event, (StateChanged, KeyClaimed)):
+    if isinstance(event, (StateChanged, KeyClaimed, BatchFact)):
         msg = f"{type(event).__name__} is not an event of a mutation request"
         raise TypeError(msg)
     if request is None:
@@ -83,6 +84,7 @@ def _created(event: Created, recorded: Recorded) -> MutationRequest:
         compensation=event.compensates,
         links=Links(
             compensates=event.compensates.request_id if event.compensates else None,
+            batch_id=event.batch_id,
             supersedes=event.supersedes,
             predecessors=(event.supersedes,) if event.supersedes else (),
         ),

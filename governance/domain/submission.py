@@ -29,6 +29,7 @@ def created(command: Submit, now: datetime) -> Created:
         stale=command.stale,
         expires_at=command.expires_at,
         idempotency_key=command.idempotency_key,
+        batch_id=command.batch_id,
         supersedes=command.supersedes,
         compensates=command.compensates,
         metadata=command.metadata,

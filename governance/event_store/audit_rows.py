@@ -8,6 +8,8 @@ from governance.event_store.append import MAX_VERSION
 from governance.event_store.audit_connection import AuditConnection
 
 PAGE: Final = 1024
+BEFORE: Final = -(2**63)
+LAST_STREAM: Final = "\U0010ffff"
 Row = tuple[int, bytes, int, bytes, bytes]
 """Position, stream, version, topic and state."""
 
@@ -62,42 +64,40 @@ class AuditRows:
 
     def page(self, after: int, upto: int, size: int = PAGE) -> list[Row]:
         """Return the first of the rows after a position and not after another."""
-        return self._connection.ask(_PAGE, (after, upto, size))  # type: ignore[return-value]
+        return self._connection.ask(_PAGE, (after, upto, size))
 
-    def by_stream(self, category: str, upto: int, after: str = "") -> Iterator[Row]:
-        """Return the rows of a category up to a position, stream by stream, oldest first; `after` leaves streams out.
+    def by_stream(self, upto: int, *, category: str | None = None, after: str | None = None) -> Iterator[Row]:
+        """Return the rows up to a position stream by stream, in the order of the streams' bytes, oldest first.
 
-        Streams come in the order of their bytes.
+        Of one category only if that is given; `after` leaves out the streams up to this one.
         """
         statement = _STREAMS if self._on_postgres else _STREAMS_SQLITE
-        stream = (after or f"{category}-").encode()
-        place = (stream, MAX_VERSION if after else -1, MAX_VERSION)
-        ends = f"{category}.".encode()  # the character behind "-"
-        while page := self._connection.ask(statement, (*self._texts(place), self._text(ends), upto, PAGE)):
-            yield from page  # type: ignore[misc]
+        first = "" if category is None else f"{category}-"
+        ends = self._text((LAST_STREAM if category is None else f"{category}.").encode())  # "." follows "-"
+        place = (self._text((first if after is None else after).encode()), BEFORE if after is None else MAX_VERSION)
+        position = BEFORE if after is None else MAX_VERSION
+        while page := self._connection.ask(statement, (*place, position, ends, upto, PAGE)):
+            yield from page
             position, stream, version = page[-1][:3]
-            place = (stream, version, position)
+            place = (self._text(stream), version)
 
     def at(self, places: Sequence[tuple[str, int]]) -> list[Row]:
         """Return the rows at these streams and versions."""
         streams, versions = [each[0] for each in places], [each[1] for each in places]
         if self._on_postgres:
             wanted = "JOIN unnest(?::text[], ?::bigint[]) AS wanted(s, v) ON stream = wanted.s AND version = wanted.v"
-            return self._connection.ask(_COLUMNS + wanted, (streams, versions))  # type: ignore[return-value]
+            return self._connection.ask(_COLUMNS + wanted, (streams, versions))
         wanted = "JOIN json_each(?) AS wanted ON stream = wanted.value ->> 0 AND version = wanted.value ->> 1"
-        return self._connection.ask(_COLUMNS + wanted, (json.dumps(list(zip(streams, versions, strict=True))),))  # type: ignore[return-value]
+        return self._connection.ask(_COLUMNS + wanted, (json.dumps(list(zip(streams, versions, strict=True))),))
 
     def of_streams(self, streams: Sequence[str], topics: Sequence[str]) -> list[Row]:
         """Return the rows of these topics in these streams."""
         if self._on_postgres:
             where = "WHERE stream = ANY(?) AND topic = ANY(?) ORDER BY stream, version"
-            return self._connection.ask(_COLUMNS + where, (list(streams), list(topics)))  # type: ignore[return-value]
+            return self._connection.ask(_COLUMNS + where, (list(streams), list(topics)))
         where = "WHERE stream IN (SELECT value FROM json_each(?)) AND topic IN (SELECT value FROM json_each(?))"
         given = (json.dumps(list(streams)), json.dumps(list(topics)))
-        return self._connection.ask(f"{_COLUMNS}{where} ORDER BY stream, version", given)  # type: ignore[return-value]
-
-    def _texts(self, place: tuple[bytes, int, int]) -> tuple[object, int, int]:
-        return self._text(place[0]), place[1], place[2]
+        return self._connection.ask(f"{_COLUMNS}{where} ORDER BY stream, version", given)
 
     def _text(self, stored: bytes) -> object:
         return stored.decode() if self._on_postgres else stored

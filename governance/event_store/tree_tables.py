@@ -1,4 +1,4 @@
-"""The tables that keep the hashes of the Merkle tree beside the events: tiles of up to 256 hashes, and how far it is."""
+"""The tables that keep the hashes of the Merkle tree beside the events, as tiles of up to 256 hashes."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple

@@ -243,7 +243,7 @@ class LifeCycle(RuleBasedStateMachine):
         done = self.both(lambda: self.world.execute(request), lambda: self.gov.execute(key, actor=Actor(id="worker")))
         if done is not None:
             how, outcome = done
-            assert outcome.executed is (how == "executed"), how
+            assert outcome.executed is (how == "executed"), f"{outcome.request.status}, but expected {how}"
             if preview is not None and outcome.resolution is not None:
                 assert preview.outcome == outcome.resolution.outcome
         self.touched = [each for each in (request, request.compensates) if each is not None]
@@ -268,8 +268,9 @@ class LifeCycle(RuleBasedStateMachine):
             request, history = self.gov.request(key), self.gov.history(key)
             assert replay(history) == request
             told = (str(request.status), request.round, request.evaluated_version, request.resulting_version)
-            assert told == (known.status, known.round, known.evaluated, known.result)
-            assert request.end_code == known.end
+            expected = (known.status, known.round, known.evaluated, known.result)
+            assert told == expected, f"{told}, but expected {expected}"
+            assert request.end_code == known.end, f"{request.end_code}, but expected {known.end}"
             assert request.links.compensated_by == (
                 self.ids[id(known.compensated_by)] if known.compensated_by else None
             )

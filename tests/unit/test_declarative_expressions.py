@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -127,6 +128,17 @@ def test_timestamps_come_out_as_text_and_what_json_lacks_does_not() -> None:
     for source in ("b'x'", "duration('1s')", "{1: 2}"):
         with pytest.raises(EvaluationError, match="JSON"):
             Expression(source).json_value(seen)
+
+
+def test_an_engine_that_gives_up_is_an_error_and_an_interruption_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    for raised, expected in ((PanicException("lost"), EvaluationError), (KeyboardInterrupt(), KeyboardInterrupt)):
+        expression = Expression("true")
+        monkeypatch.setattr(expression, "_program", Mock(execute=Mock(side_effect=raised)))
+        with pytest.raises(expected):
+            expression.condition({})
 
 
 NAMES = [

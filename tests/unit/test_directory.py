@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +12,12 @@ from hypothesis import strategies as st
 
 from governance import Actor, ConfigurationError, approval, group, role
 from governance.directory import DirectoryLookup, Kind, check_satisfiable, entitled_actor, people_for
-from governance.directory_cache import CachingDirectory
 from governance.directory_static import StaticDirectory
 from governance.domain.errors import DirectoryUnavailableError
+from tests.directories import Scripted, failing, run, saying
 
 GRACE = Actor(id="grace")
 LEADS = approval(role="lead", quorum=2, name="leads")
-
-
-class Scripted:
-    """Answers as told, and counts how often it was asked."""
-
-    def __init__(self, answer: Callable[[Kind, str], Awaitable[Any]]) -> None:
-        self.answer = answer
-        self.asked: list[tuple[Kind, str]] = []
-
-    async def members(self, kind: Kind, name: str) -> frozenset[str]:
-        self.asked.append((kind, name))
-        found: frozenset[str] = await self.answer(kind, name)
-        return found
-
-
-def saying(*people: str) -> Scripted:
-    async def answer(kind: Kind, name: str) -> frozenset[str]:
-        return frozenset(people)
-
-    return Scripted(answer)
-
-
-def failing() -> Scripted:
-    async def answer(kind: Kind, name: str) -> frozenset[str]:
-        msg = "ldap is away"
-        raise OSError(msg)
-
-    return Scripted(answer)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(coroutine)
 
 
 # Who counts
@@ -251,123 +210,3 @@ def test_a_file_that_is_gone_makes_the_directory_unavailable(tmp_path: Path) -> 
         run(directory.members("role", "lead"))
     with pytest.raises(ConfigurationError):
         StaticDirectory.from_file(file)
-
-
-# Kept for a while
-
-
-def test_an_answer_is_kept_for_its_time_and_never_longer() -> None:
-    clock, inner = Clock(), saying("ada")
-    directory = CachingDirectory(inner, ttl_seconds=10, clock=clock)
-
-    async def asking() -> list[int]:
-        counts = []
-        for moment in (0, 9.9, 10, 19.9, 20):
-            clock.now = moment
-            assert await directory.members("role", "lead") == {"ada"}
-            counts.append(len(inner.asked))
-        return counts
-
-    assert run(asking()) == [1, 1, 2, 2, 3]
-
-
-def test_that_nobody_is_in_a_role_is_kept_too() -> None:
-    inner = saying()
-    directory = CachingDirectory(inner, ttl_seconds=10, clock=Clock())
-
-    async def asking() -> None:
-        for _ in range(3):
-            assert await directory.members("role", "lead") == frozenset()
-
-    run(asking())
-    assert len(inner.asked) == 1
-
-
-def test_many_who_ask_at_once_are_one_question() -> None:
-    async def slow(kind: Kind, name: str) -> frozenset[str]:
-        await asyncio.sleep(0.01)
-        return frozenset({name})
-
-    inner = Scripted(slow)
-    directory = CachingDirectory(inner, ttl_seconds=10)
-
-    async def asking() -> list[frozenset[str]]:
-        return await asyncio.gather(*(directory.members("role", name) for name in "ab" * 50))
-
-    assert run(asking()) == [frozenset({name}) for name in "ab" * 50]
-    assert len(inner.asked) == 2
-
-
-def test_an_error_is_neither_kept_nor_covered_up_by_an_old_answer() -> None:
-    clock, answers = Clock(), iter([frozenset({"ada"}), None, frozenset({"bob"})])
-
-    async def answer(kind: Kind, name: str) -> frozenset[str]:
-        found = next(answers)
-        if found is None:
-            raise OSError
-        return found
-
-    directory = CachingDirectory(Scripted(answer), ttl_seconds=10, clock=clock)
-
-    async def asking() -> None:
-        assert await directory.members("role", "lead") == {"ada"}
-        clock.now = 10
-        with pytest.raises(OSError, match=r"^$"):
-            await directory.members("role", "lead")
-        assert await directory.members("role", "lead") == {"bob"}
-
-    run(asking())
-
-
-def test_who_gives_up_does_not_take_the_others_answer_away() -> None:
-    go = asyncio.Event()
-
-    async def wait(kind: Kind, name: str) -> frozenset[str]:
-        await go.wait()
-        return frozenset({"ada"})
-
-    directory = CachingDirectory(Scripted(wait), ttl_seconds=10)
-
-    async def asking() -> frozenset[str]:
-        hasty = asyncio.create_task(directory.members("role", "lead"))
-        patient = asyncio.create_task(directory.members("role", "lead"))
-        await asyncio.sleep(0)
-        hasty.cancel()
-        await asyncio.sleep(0)
-        go.set()
-        return await patient
-
-    assert run(asking()) == {"ada"}
-
-
-def test_a_question_that_everybody_gave_up_on_is_asked_anew() -> None:
-    async def hang_once(kind: Kind, name: str) -> frozenset[str]:
-        if len(inner.asked) == 1:
-            await asyncio.sleep(60)
-        return frozenset({"ada"})
-
-    inner = Scripted(hang_once)
-    lookup = DirectoryLookup(CachingDirectory(inner, ttl_seconds=10), timeout_seconds=0.1)
-
-    with pytest.raises(DirectoryUnavailableError):
-        lookup.members((role("lead"),))
-
-    assert lookup.actor(Actor(id="ada"), (role("lead"),)).roles == ("lead",)
-    lookup.close()
-
-
-def test_what_is_forgotten_is_asked_again() -> None:
-    inner = saying("ada")
-    directory = CachingDirectory(inner, ttl_seconds=10, clock=Clock())
-
-    run(directory.members("role", "lead"))
-    directory.forget()
-    run(directory.members("role", "lead"))
-
-    assert len(inner.asked) == 2
-
-
-@pytest.mark.parametrize("ttl", [-1, float("nan"), float("inf")])
-def test_the_time_to_keep_is_a_sensible_number(ttl: float) -> None:
-    with pytest.raises(ConfigurationError):
-        CachingDirectory(saying(), ttl_seconds=ttl)

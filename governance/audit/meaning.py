@@ -1,0 +1,118 @@
+"""What the events mean, checked stream by stream: versions, transitions, digests, and what they say of each other."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final
+
+from governance.audit import links
+from governance.audit.lawful import LawfulRequest
+from governance.audit.links import Claim
+from governance.audit.problems import Problem, Problems
+from governance.domain.changes import diff
+from governance.domain.digest import digest
+from governance.domain.errors import GovernanceError
+from governance.domain.events import Created, KeyClaimed, StateChanged
+from governance.domain.recorded import Recorded
+from governance.event_store.audit_decoding import decoded
+from governance.event_store.audit_rows import AuditRows, Row
+from governance.streams import KEY, REQUEST, STATE, category
+
+_CLAIMS_AT_ONCE: Final = 500
+
+
+class Meaning:
+    """Checks whole streams; what is wrong goes into `problems`, with the position of the event that shows it."""
+
+    def __init__(self, rows: AuditRows, problems: Problems) -> None:
+        self._rows = rows
+        self._problems = problems
+        self._claims: list[Claim] = []
+
+    @property
+    def settled(self) -> bool:
+        """Return whether all that was claimed so far has been looked up."""
+        return not self._claims
+
+    def check(self, stored: Iterable[Row]) -> Iterator[tuple[bytes, int]]:
+        """Check rows that come stream by stream; return each stream that is done, and how many events it had."""
+        for stream, found in groupby(stored, key=lambda row: row[1]):
+            events = self._readable(found)
+            count = sum(1 for _ in self._stream(events))
+            if len(self._claims) >= _CLAIMS_AT_ONCE:
+                self._settle()
+            yield stream, count
+        self._settle()
+
+    def _readable(self, stored: Iterable[Row]) -> Iterator[Recorded]:
+        last = 0
+        for row in stored:
+            position, _, version = row[:3]
+            if version != last + 1:
+                self._add(row, "versions", f"version {version!r} follows {last}: something is missing or was put in")
+            last = version if isinstance(version, int) else last + 1
+            try:
+                yield decoded(row)
+            except (GovernanceError, ValueError, TypeError) as error:
+                self._add(row, "unreadable", str(error))
+
+    def _stream(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
+        first = next(events, None)
+        if first is None:
+            return
+        kinds = {REQUEST: self._request, STATE: self._state, KEY: self._key}
+        check = kinds.get(category(first.stream))
+        whole = _chained(first, events)
+        yield from check(whole) if check else whole
+
+    def _request(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
+        lawful, created = LawfulRequest(), None
+        for recorded in events:
+            for wrong in lawful.take(recorded):
+                self._wrong(recorded, wrong)
+            created = recorded if isinstance(recorded.event, Created) else created
+            self._claims += links.of_request(recorded, lawful)
+            yield recorded
+        request = lawful.request
+        if created is not None and request is not None and request.links.supersedes and lawful.opened:
+            self._claims.append(links.of_supersession(created, request.links.supersedes))
+
+    def _state(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
+        before: StateChanged | None = None
+        for recorded in events:
+            event = recorded.event
+            if not isinstance(event, StateChanged):
+                self._wrong(recorded, f"{type(event).__name__} is not an event of a state")
+                continue
+            if digest(event.value) != event.digest:
+                self._wrong(recorded, "the digest is not that of the value")
+            if before is not None and diff(before.value, event.value) != event.change_set:
+                self._wrong(recorded, "the change set is not the difference to the version before")
+            self._claims.append(links.of_state(recorded, event))
+            before = event
+            yield recorded
+
+    def _key(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
+        for recorded in events:
+            event = recorded.event
+            if recorded.version != 1 or not isinstance(event, KeyClaimed):
+                self._wrong(recorded, "a key is claimed once, and nothing follows")
+                continue
+            self._claims.append(links.of_key(recorded, event))
+            yield recorded
+
+    def _settle(self) -> None:
+        claims, self._claims = self._claims, []
+        for claim in links.refuted(self._rows, claims):
+            self._wrong(claim.recorded, claim.message, kind="link")
+
+    def _wrong(self, recorded: Recorded, message: str, *, kind: str = "meaning") -> None:
+        self._problems.add(Problem(recorded.position, kind, message, recorded.stream, recorded.version))
+
+    def _add(self, row: Row, kind: str, message: str) -> None:
+        stream = row[1].decode("utf-8", "backslashreplace")
+        self._problems.add(Problem(row[0], kind, message, stream, row[2] if isinstance(row[2], int) else None))
+
+
+def _chained(first: Recorded, rest: Iterator[Recorded]) -> Iterator[Recorded]:
+    yield first
+    yield from rest

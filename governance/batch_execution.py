@@ -1,0 +1,226 @@
+"""Executing batches: all in one transaction or not at all, or in order with what was done put right when one fails."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from governance.appending import Append
+from governance.batching import Batch, Batches
+from governance.domain.actors import Actor
+from governance.domain.batch import BatchState
+from governance.domain.batch_events import (
+    BatchEvent,
+    BatchExecuted,
+    BatchFailed,
+    BatchItemCompensated,
+    BatchItemNotCompensated,
+)
+from governance.domain.errors import ConcurrencyError, GovernanceError, InvalidTransitionError, NotReversibleError
+from governance.domain.lifecycle import Status, check_command
+from governance.domain.request import MutationRequest
+from governance.domain.state import StateVersion
+from governance.domain.terms import CompensationKind
+from governance.domain.values import Value, clean
+from governance.event_store.log import EventLog
+from governance.execution import Executor, Prepared, outcome_of
+from governance.handling import Handler
+from governance.ids import new_id
+from governance.outcome import Outcome
+from governance.repository import Repository
+from governance.retrying import attempts
+from governance.streams import batch_stream
+
+Compensate = Callable[[MutationRequest, Actor, CompensationKind, str], MutationRequest]
+"""Submits the compensation of a request, by whom, of which kind, under which idempotency key."""
+
+
+class BatchOutcome(Value):
+    """What came of executing a batch. `executed` is True only when every request of it was.
+
+    `outcomes` are those of the requests that this call executed, or of the one that failed, in order. `failed` names
+    the request that could not be executed, `compensations` the requests that put right what was done before it.
+    """
+
+    batch: Batch
+    executed: bool
+    outcomes: tuple[Outcome, ...]
+    failed: str | None = None
+    reason: str | None = None
+    compensations: tuple[MutationRequest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Together:
+    """The parts of an atomic execution, and the one that cannot be executed, if any."""
+
+    prepared: tuple[Prepared, ...]
+    failed: Prepared | None
+
+
+class BatchExecutor:
+    """Executes batches through the same path as single requests."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        repository: Repository,
+        executor: Executor,
+        handler: Handler,
+        batches: Batches,
+        compensate: Compensate,
+        clock: Callable[[], datetime],
+        budget_seconds: float,
+    ) -> None:
+        self._log = log
+        self._repository = repository
+        self._executor = executor
+        self._handler = handler
+        self._batches = batches
+        self._compensate = compensate
+        self._clock = clock
+        self._budget_seconds = budget_seconds
+
+    def execute(self, batch_id: str, actor: Actor) -> BatchOutcome:
+        """Return what came of the batch; goes on where an earlier call was cut off."""
+        batch = self._batches.get(batch_id)
+        if batch.status == "executed":
+            msg = f"batch {batch_id} has been executed already"
+            raise InvalidTransitionError(msg, batch=batch_id, status=batch.status, command="execute batch")
+        return self._together(batch_id, actor) if batch.atomic else self._in_order(batch, actor)
+
+    def _together(self, batch_id: str, actor: Actor) -> BatchOutcome:
+        lost: ConcurrencyError | None = None
+        for _ in attempts(self._budget_seconds):
+            batch = self._batches.get(batch_id)
+            for each in batch.requests:
+                check_command("execute", each.status, each.id)
+            now = max(self._clock(), *(each.updated_at for each in batch.requests))
+            try:
+                return self._append_together(batch, self._prepare_together(batch, actor, now), actor, now)
+            except ConcurrencyError as error:
+                if "stream" not in error.ids:
+                    raise
+                lost = error
+        raise lost or ConcurrencyError("the time budget was too short to execute the batch", batch=batch_id)
+
+    def _prepare_together(self, batch: Batch, actor: Actor, now: datetime) -> Together:
+        states: dict[str, StateVersion] = {}
+        prepared: list[Prepared] = []
+        for request in batch.requests:
+            state = states.get(request.state_id)
+            if state is None:
+                state = self._executor.current_state(request.state_id, request.state_type)
+            part = self._executor.prepare(request, state, actor, max(now, state.changed_at or now))
+            if part.state_event is None:
+                return Together((), part)
+            states[request.state_id] = part.state_after(now)
+            prepared.append(part)
+        return Together(tuple(prepared), None)
+
+    def _append_together(self, batch: Batch, together: Together, actor: Actor, now: datetime) -> BatchOutcome:
+        append = Append(new_id(now), actor, now)
+        parts = together.prepared if together.failed is None else (together.failed,)
+        requests = [part.add_to(append) for part in parts]
+        event: BatchEvent = BatchExecuted()
+        if together.failed is not None:
+            failed = together.failed
+            event = BatchFailed(request_id=failed.request.id, reason=_why(requests[-1], failed), executed=())
+        append.add(batch_stream(batch.id), batch.state.version, [event], correlation_id=batch.id)
+        stored = append.store_all(self._log, self._repository, requests)
+        outcomes = tuple(outcome_of(known, part.events) for known, part in zip(stored, parts, strict=True))
+        return self._outcome(batch.id, outcomes)
+
+    def _in_order(self, batch: Batch, actor: Actor) -> BatchOutcome:
+        outcomes: list[Outcome] = []
+        failure = batch.state.failed_request
+        for request in batch.requests if failure is None else ():
+            if request.resulting_version is not None:
+                continue
+            outcome, reason = self._one(request, actor)
+            outcomes += [outcome] if outcome is not None else []
+            if reason is not None:
+                self._record_failure(batch, request, reason, actor)
+                failure = request.id
+                break
+        if failure is None:
+            self._record(batch.id, [BatchExecuted()], actor)
+            return self._outcome(batch.id, tuple(outcomes))
+        return self._outcome(batch.id, tuple(outcomes), self._put_right(batch.id, actor))
+
+    def _one(self, request: MutationRequest, actor: Actor) -> tuple[Outcome | None, str | None]:
+        try:
+            outcome = self._handler.execute(request.id, actor)
+        except ConcurrencyError:
+            raise
+        except GovernanceError as error:
+            return None, clean(str(error))
+        last = outcome.resolution.reason if outcome.resolution is not None else None
+        why = outcome.request.ended_because or last or f"it is {outcome.request.status}"
+        return outcome, None if outcome.executed else clean(why)
+
+    def _record_failure(self, batch: Batch, request: MutationRequest, reason: str, actor: Actor) -> None:
+        executed = [each for each in self._batches.get(batch.id).requests if each.resulting_version is not None]
+        event = BatchFailed(request_id=request.id, reason=reason, executed=tuple(each.id for each in executed))
+        self._record(batch.id, [event], actor)
+
+    def _put_right(self, batch_id: str, actor: Actor) -> tuple[MutationRequest, ...]:
+        state = self._batches.state(batch_id)
+        done: list[MutationRequest] = []
+        for request_id in reversed(state.executed_before):
+            if request_id in state.settled:
+                continue
+            event, compensation = self._put_one_right(batch_id, request_id, actor)
+            self._record(batch_id, [event], actor)
+            done += [compensation] if compensation is not None else []
+        return tuple(done)
+
+    def _put_one_right(self, batch_id: str, request_id: str, actor: Actor) -> tuple[BatchEvent, MutationRequest | None]:
+        key = f"batch-{batch_id}-{request_id}"
+        request = self._repository.request(request_id)
+        if request.status is Status.COMPENSATED:
+            by = request.links.compensated_by or ""
+            return BatchItemCompensated(request_id=request_id, by=by, done=True), None
+        try:
+            undo = self._submitted(request, actor, key)
+            if undo.status is Status.APPROVED:
+                undo = self._handler.execute(undo.id, actor).request
+        except ConcurrencyError:
+            raise
+        except GovernanceError as error:
+            return BatchItemNotCompensated(request_id=request_id, reason=clean(str(error))), None
+        if undo.status not in {Status.EXECUTED, Status.PENDING, Status.APPROVED}:
+            reason = clean(undo.ended_because or f"it is {undo.status}")
+            return BatchItemNotCompensated(request_id=request_id, reason=reason), undo
+        return BatchItemCompensated(request_id=request_id, by=undo.id, done=undo.status is Status.EXECUTED), undo
+
+    def _submitted(self, request: MutationRequest, actor: Actor, key: str) -> MutationRequest:
+        try:
+            return self._compensate(request, actor, "corrective", key)
+        except NotReversibleError:
+            return self._compensate(request, actor, "restore", key)
+
+    def _record(self, batch_id: str, events: Sequence[BatchEvent], actor: Actor) -> BatchState:
+        now = self._clock()
+        append = Append(new_id(now), actor, now)
+        append.add(batch_stream(batch_id), self._batches.state(batch_id).version, events, correlation_id=batch_id)
+        append.store_all(self._log, self._repository, ())
+        return self._batches.state(batch_id)
+
+    def _outcome(
+        self, batch_id: str, outcomes: tuple[Outcome, ...], compensations: tuple[MutationRequest, ...] = ()
+    ) -> BatchOutcome:
+        batch = self._batches.get(batch_id)
+        executed = batch.status == "executed"
+        return BatchOutcome.model_construct(
+            batch=batch,
+            executed=executed,
+            outcomes=outcomes,
+            failed=None if executed else batch.state.failed_request,
+            reason=None if executed else batch.state.failure,
+            compensations=compensations,
+        )
+
+
+def _why(request: MutationRequest, failed: Prepared) -> str:
+    resolution = outcome_of(request, failed.events).resolution
+    return clean(request.ended_because or (resolution.reason if resolution else None) or f"it is {request.status}")

@@ -1,0 +1,53 @@
+"""The one PostgreSQL session that holds the advisory locks of a process; when it ends, so do they."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import psycopg
+
+from governance.domain.errors import StoreUnavailableError
+
+
+class LockSession:
+    """Opens a session when it is needed, and a new one when that was lost."""
+
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
+        self._connect = connect
+        self._guard = Lock()
+        self.session: psycopg.Connection[Any] | None = None
+
+    def alive(self, session: object) -> bool:
+        """Return whether locks that were taken in this session still hold."""
+        with self._guard:
+            if session is not self.session or self.session is None or self.session.closed:
+                return False
+            try:
+                self.session.execute("SELECT 1")
+            except psycopg.Error:
+                self._drop()
+                return False
+            return True
+
+    def ask(self, statement: str, name: str) -> bool:
+        """Return what the statement answers about the lock of that name; raises StoreUnavailableError."""
+        with self._guard:
+            try:
+                if self.session is None or self.session.closed:
+                    self.session = self._connect()
+                row = self.session.execute(statement.encode(), (name,)).fetchone()
+            except psycopg.Error as error:
+                self._drop()
+                msg = f"the database could not be asked about a lock: {error}"
+                raise StoreUnavailableError(msg) from error
+            return row is not None and bool(row[0])
+
+    def close(self) -> None:
+        """Give back every lock."""
+        with self._guard:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
