@@ -13,8 +13,9 @@ from governance.decisions import Decisions, RequestId
 from governance.directory import Directory, DirectoryLookup
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.catalog import AnyMutation, Catalog
+from governance.domain.execution import check_approved_content
 from governance.domain.intent import Intent
-from governance.domain.lifecycle import check_command
+from governance.domain.lifecycle import Status, check_command
 from governance.domain.policies import Policy, PolicySet
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
@@ -234,6 +235,8 @@ class Governance(Decisions, BatchCommands):
         check_actor(actor)
         request = self._repository.request(request_key(request_id))
         check_command("cancel", request.status, request.id)
+        if request.status is Status.APPROVED:
+            check_approved_content(request)
         state = self._executor.current_state(request.state_id, request.state_type)
         command = self._executor.command(request, state, actor, self._clock())
         resolution, evaluation = resolve(request, command), command.evaluation

@@ -27,11 +27,12 @@ from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.resolution import is_stale
 from governance.domain.state import StateVersion
+from governance.domain.state_evolution import state_version
 from governance.domain.terms import Drift
 from governance.evaluation import Evaluator, Subject
 from governance.event_store.log import EventLog
 from governance.outcome import Outcome
-from governance.repository import Repository, state_version
+from governance.repository import Repository
 from governance.settings import Settings
 from governance.streams import state_stream
 

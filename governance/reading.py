@@ -13,10 +13,11 @@ from governance.domain.json_limits import input_error
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.state import AnyState, State, StateVersion
+from governance.domain.state_evolution import state_version
 from governance.domain.values import Id, Moment
 from governance.event_store.log import EventLog
 from governance.intake import check_version
-from governance.repository import Repository, state_version
+from governance.repository import Repository
 from governance.streams import state_stream
 
 PAGE = 100

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Generic, TypeVar
 
-from governance.domain.errors import NotFoundError
+from governance.domain.errors import MisplacedEventError, NotFoundError
 from governance.domain.events import StateChanged
 from governance.domain.evolution import replay
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest, detached
 from governance.domain.state import StateVersion
+from governance.domain.state_evolution import state_version
 from governance.event_store.log import EventLog
-from governance.streams import request_stream, state_stream, stream_id
+from governance.streams import request_stream, state_stream
 
 T = TypeVar("T", MutationRequest, StateVersion)
 
@@ -63,6 +64,7 @@ class Repository:
         if kept is not None and not fresh:
             return kept
         news = self._log.stream(request_stream(request_id), after=kept.version if kept else 0)
+        _check_gapless(news, kept.version if kept else 0)
         request = replay(news, kept)
         if request is None:
             msg = f"there is no request {request_id}"
@@ -100,19 +102,8 @@ class Repository:
         self._requests.keep(request.id, detached(request))
 
 
-def state_version(recorded: Recorded, position: int | None = None) -> StateVersion:
-    """Return the version of a state that one of its events holds; the position is given when it was just stored."""
-    event = recorded.event
-    if not isinstance(event, StateChanged):
-        msg = f"{type(event).__name__} is not an event of a state"
-        raise TypeError(msg)
-    return StateVersion(
-        id=stream_id(recorded.stream),
-        version=recorded.version,
-        type=event.state_type,
-        value=event.value,
-        digest=event.digest,
-        changed_at=recorded.at,
-        request_id=event.request_id,
-        position=recorded.position if position is None else position,
-    )
+def _check_gapless(news: Sequence[Recorded], after: int) -> None:
+    if news and news[-1].version - after != len(news):
+        last = news[-1]
+        msg = f"between versions {after} and {last.version} of {last.stream} there are events missing"
+        raise MisplacedEventError(msg, stream=last.stream, version=last.version)

@@ -1,11 +1,12 @@
 """One step: a page of the log folded into every view that stands at the same place, stored in one transaction."""
 
 import gc
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from projections.database import Database
 from projections.errors import RowsRefusedError
@@ -18,6 +19,14 @@ from projections.view import View
 from projections.writing import write_batch
 
 Key = tuple[str, int]
+
+
+class Taken(NamedTuple):
+    """A page that was taken in: its events, the last one that could be read, and when work on it began."""
+
+    page: Sequence[Stored]
+    last: AnyEvent | None
+    began: float
 
 
 class Advancer:
@@ -45,6 +54,7 @@ class Advancer:
         With `ahead` the page after this one is read meanwhile. Raises LostRaceError and StoreUnavailableError with
         nothing stored.
         """
+        began = time.monotonic()
         page = self._ahead.page(group[0].position, upto, limit)
         if ahead and len(page) == limit:
             self._ahead.read(page[-1][0], upto, limit)
@@ -54,7 +64,7 @@ class Advancer:
             with _without_collector():
                 events = Decodings(page, {self._views[each.view].category for each in group})
                 batches = [self._folder(each).fold(events, each.position) for each in group]
-                return self._store(group, batches, page, events.last)
+                return self._store(group, batches, Taken(page, events.last, began))
         except RowsRefusedError as error:
             self.forget(*(each.key for each in group))
             return self._narrow_down(group, page, error)
@@ -72,13 +82,13 @@ class Advancer:
         if len(group) > 1:
             return [moved for each in group for moved in self.step([each], page[0][0], 1)]
         batch = self._folder(group[0]).fold_without(page[0], error)
-        return self._store(group, [batch], page, None)
+        return self._store(group, [batch], Taken(page, None, time.monotonic()))
 
-    def _store(
-        self, group: Sequence[Generation], batches: Sequence[Batch], page: Sequence[Stored], last: AnyEvent | None
-    ) -> list[Generation]:
-        at = datetime.fromisoformat(last.at) if last else None
-        to: dict[str, Any] = {"position": page[-1][0], "anchor": anchor(page[-1]), "at": at}
+    def _store(self, group: Sequence[Generation], batches: Sequence[Batch], taken: "Taken") -> list[Generation]:
+        last = taken.page[-1]
+        at = datetime.fromisoformat(taken.last.at) if taken.last else None
+        rate = len(taken.page) / max(time.monotonic() - taken.began, 1e-6)
+        to: dict[str, Any] = {"position": last[0], "anchor": anchor(last), "at": at, "rate": rate}
         with self._database.write() as connection:
             for generation, batch in zip(group, batches, strict=True):
                 view = self._views[generation.view]

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropTable
 
 from projections.database import Database
 from projections.errors import LostRaceError, NewerViewError, ViewOutdatedError
-from projections.tables import CONTROL, GENERATIONS, LEASES, PARKED
+from projections.tables import CONTROL, GENERATIONS, LEASES, PARKED, ViewTable
 from projections.view import View
 
 Standing = Literal["building", "live", "kept"]
@@ -54,11 +55,16 @@ def prepare(database: Database) -> None:
 
 
 def generations(connection: Connection, *views: str) -> list[Generation]:
-    """Return the generations of the views, or of all views, oldest first."""
+    """Return the generations of the views, or of all views, oldest first; none where views were never run."""
     query = select(GENERATIONS).order_by(GENERATIONS.c.view, GENERATIONS.c.generation)
     if views:
         query = query.where(GENERATIONS.c.view.in_(views))
-    return [Generation(**row) for row in connection.execute(query).mappings()]
+    try:
+        return [Generation(**row) for row in connection.execute(query).mappings()]
+    except DBAPIError as error:
+        if GENERATIONS.name in str(error.orig):
+            return []
+        raise
 
 
 def live(connection: Connection, view: str) -> Generation | None:
@@ -112,6 +118,16 @@ def create_indexes(connection: Connection, view: type[View[Any]], number: int, *
     for table in view.tables:
         for index in sorted(table.generation(number).indexes, key=lambda each: str(each.name)):
             connection.execute(CreateIndex(index, if_not_exists=True))
+        if on_postgres:
+            _gather_statistics(connection, table, number)
+
+
+def _gather_statistics(connection: Connection, table: ViewTable, number: int) -> None:
+    """Let the planner know a new table, at once and with what its labels have to do with their kinds."""
+    name = table.generation(number).name
+    if {"kind", "value"} <= set(table.key):
+        connection.exec_driver_sql(f'CREATE STATISTICS IF NOT EXISTS "st_{name}" (mcv) ON kind, value FROM "{name}"')
+    connection.exec_driver_sql(f'ANALYZE "{name}"')
 
 
 def advance(connection: Connection, generation: Generation, **to: Any) -> None:

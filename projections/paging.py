@@ -45,6 +45,10 @@ class Sort:
         """Return what to order by."""
         return [table.c[name].desc() if self.descending else table.c[name].asc() for name in self.columns]
 
+    def fits(self, table: Table) -> bool:
+        """Return whether the table has all of the columns."""
+        return all(name in table.c for name in self.columns)
+
     def after(self, table: FromClause, key: list[Any]) -> ColumnElement[bool]:
         """Return the condition for rows that come after the one with this key."""
         return or_(*(self._beyond(table, key, place) for place in range(len(self.columns))))

@@ -126,26 +126,31 @@ class Reader:
     ) -> tuple[Select[Any], FromClause]:
         """Return the query, and the table by whose columns its rows are ordered."""
         main = tables[self._view.tables[0].name]
-        condition = self.condition(connection, where, tables)
         driving = self._driving_label(where, sort, tables)
         if driving is None:
-            return select(main).where(condition), main
+            return select(main).where(self.condition(connection, where, tables)), main
         # The label's own index gives the rows in order, however few they are among the others.
-        field, value = driving
+        field, value, rest = driving
         side = tables[field.table].alias()
         joined = main.join(side, side.c[field.owner] == main.c[field.owner])
         mine = (side.c.kind == field.kind) & (side.c.value == label(value))
+        condition = self.condition(connection, rest, tables)
         return select(main).select_from(joined).where(mine, condition), side
 
-    def _driving_label(self, where: Filter, sort: Sort, tables: Mapping[str, Table]) -> tuple[Labels, str] | None:
+    def _driving_label(
+        self, where: Filter, sort: Sort, tables: Mapping[str, Table]
+    ) -> tuple[Labels, str, Filter] | None:
+        """Return a label that all rows have, and what else is asked of them."""
         parts = where.parts if isinstance(where, AllOf) else (where,)
-        for part in parts:
+        for place, part in enumerate(parts):
             field = self._view.fields.get(part.field) if isinstance(part, Has | IsIn) else None
-            if not isinstance(part, Has | IsIn) or not isinstance(field, Labels) or len(part.values) != 1:
+            if not isinstance(part, Has | IsIn) or not isinstance(field, Labels) or not part.values:
                 continue
+            every = isinstance(part, Has) and part.every
             value = str(part.values[0])
-            if can_be(value) and all(name in tables[field.table].c for name in sort.columns):
-                return field, value
+            if (len(part.values) == 1 or every) and can_be(value) and sort.fits(tables[field.table]):
+                others = Has(field=part.field, values=tuple(map(str, part.values[1:])), every=True)
+                return field, value, AllOf(parts=(*parts[:place], others, *parts[place + 1 :]))
         return None
 
     def _estimate(self, connection: Connection, query: Select[Any], generation: Generation) -> Count:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Self
+from functools import lru_cache
+from typing import Any, Final, Self
 
 from projections.vocabulary import DECISION_BITS
 
@@ -15,7 +16,22 @@ class Row:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Return the row with the columns that it is named for."""
-        return cls(**{field.name: row[field.name] for field in fields(cls)})
+        return cls(**{name: row[name] for name in _names(cls.__name__, cls)})
+
+
+_KNOWN: Final[dict[str, tuple[str, ...]]] = {}
+
+
+def _names(name: str, kind: type[Row]) -> tuple[str, ...]:
+    known = _KNOWN.get(name)
+    if known is None:
+        known = _KNOWN[name] = tuple(field.name for field in fields(kind))
+    return known
+
+
+@lru_cache(maxsize=4096)
+def _decisions(bits: int) -> tuple[str, ...]:
+    return tuple(name for name, bit in DECISION_BITS.items() if bits & bit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +90,7 @@ class RequestRow(Row):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Return the row; `decisions` names what kinds of event it has seen."""
-        seen = tuple(name for name, bit in DECISION_BITS.items() if row["decisions"] & bit)
+        seen = _decisions(row["decisions"])
         lists = {name: tuple(row[name]) for name in ("pending_reasons", "tags")}
         return super().of({**row, **lists, "decisions": seen})
 

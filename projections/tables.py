@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from msgspec.json import Encoder
+from msgspec.json import Decoder, Encoder
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _ENCODE: Final = Encoder().encode
+_DECODE: Final = Decoder().decode
 Written = Literal["replaced", "appended", "added"]
 
 
@@ -49,7 +50,8 @@ class Moment(TypeDecorator[datetime]):
         """Return the aware time in UTC."""
         if isinstance(value, str):
             return datetime.fromisoformat(value)
-        return value.astimezone(UTC) if isinstance(value, datetime) else None
+        # Sessions are in UTC, so only the name of the zone differs.
+        return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
 
 
 class Json(TypeDecorator[Any]):
@@ -64,7 +66,7 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Return the value."""
-        return None if value is None else json.loads(value)
+        return None if value is None else _DECODE(value)
 
 
 class Ranked(TypeDecorator[str]):

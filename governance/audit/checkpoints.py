@@ -5,8 +5,8 @@ from datetime import datetime
 from governance.audit.keeping import KeptTree
 from governance.audit.keys import KeyStore
 from governance.audit.notes import Checkpoint, NoteError, Signer
-from governance.audit.problems import TamperedError
 from governance.audit.proofs import Sized, consistency_holds
+from governance.domain.errors import TamperedError
 
 
 def make_checkpoint(tree: KeptTree, keys: KeyStore, signer: Signer, now: datetime) -> str:

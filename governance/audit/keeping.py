@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from governance.audit.problems import TamperedError
 from governance.audit.proofs import HASH_BYTES, Leaf, event_hash, event_hashes
 from governance.audit.tree import TILE, TILE_HEIGHT, consistency_path, fold, inclusion_path, root_of
-from governance.domain.errors import ConcurrencyError, NotFoundError
+from governance.domain.errors import ConcurrencyError, NotFoundError, TamperedError
 from governance.event_store.audit_rows import AuditRows, Row
 from governance.event_store.tree_tables import Tile, TreeHead, TreeTables
 

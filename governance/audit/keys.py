@@ -13,6 +13,7 @@ from governance.audit.notes import Checkpoint, Note, NoteError, Signer, Verifier
 from governance.domain.errors import ConfigurationError, NotFoundError
 
 _LIST: Final = "keys.json"
+_ALWAYS: Final = "1970-01-01T00:00:00+00:00"
 _OTHERS: Final = 0o077
 _OTHERS_WRITE: Final = 0o022
 
@@ -78,10 +79,10 @@ class KeyStore:
             raise ConfigurationError(msg, key=current.id)
         return self._make(name, now)
 
-    def trust(self, key: str, now: datetime) -> TrustedKey:
-        """Trust somebody's public key from now on; ConfigurationError for what is none or is in the list already."""
+    def trust(self, key: str) -> TrustedKey:
+        """Trust somebody's public key for all times; ConfigurationError for what is none or in the list already."""
         try:
-            trusted = TrustedKey(key=str(Verifier.parse(key)), since=_text(now))
+            trusted = TrustedKey(key=str(Verifier.parse(key)), since=_ALWAYS)
         except NoteError as error:
             raise ConfigurationError(str(error)) from None
         if any(each.key == trusted.key for each in self.keys()):
@@ -111,9 +112,7 @@ class KeyStore:
             msg = f"the private part of key {key.id} is not in {self.directory}: sign where it is"
             raise ConfigurationError(msg, key=key.id)
         if file.stat().st_mode & _OTHERS or file.stat().st_uid not in {os.geteuid(), 0}:
-            msg = (
-                f"{file} may be read by others than its owner: chmod 600, and gov keys rotate"
-            )
+            msg = f"{file} may be read by others than its owner: chmod 600, and gov keys rotate"
             raise ConfigurationError(msg, key=key.id)
         try:
             signer = Signer.parse(file.read_text(encoding="utf-8"))

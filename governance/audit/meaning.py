@@ -46,7 +46,7 @@ class Meaning:
     def _readable(self, stored: Iterable[Row]) -> Iterator[Recorded]:
         last = 0
         for row in stored:
-            position, _, version = row[:3]
+            version = row[2]
             if version != last + 1:
                 self._add(row, "versions", f"version {version!r} follows {last}: something is missing or was put in")
             last = version if isinstance(version, int) else last + 1

@@ -4,16 +4,8 @@ from dataclasses import asdict, dataclass, field
 from heapq import heapify, heappushpop
 from typing import Any, Final
 
-from governance.domain.errors import GovernanceError
-
 MOST_KEPT: Final = 100
 NOWHERE: Final = 2**63
-
-
-class TamperedError(GovernanceError):
-    """What is stored is not what was stored before, or proves itself wrong."""
-
-    rule = "tampered"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from governance.event_store.audit_rows import AuditRows
 from governance.event_store.tree_tables import TreeTables
 
 SAVE_SECONDS: Final = 2.0
+_CHANGED: Final = frozenset({"row", "checkpoint", "sequence"})
 
 
 @dataclass
@@ -72,8 +73,13 @@ class Report:
 
     @property
     def first_bad_position(self) -> int | None:
-        """Return the lowest position at which something is wrong, None when nothing is."""
-        return next((each.position for each in self.problems if each.position is not None), None)
+        """Return the lowest position that is not as it was; if all are, the lowest of an event that makes no sense.
+
+        An event that was changed lets others look wrong that speak of it: those are as they were.
+        """
+        placed = [each for each in self.problems if each.position is not None]
+        changed = [each for each in placed if each.kind in _CHANGED]
+        return next((each.position for each in changed or placed), None)
 
     def document(self) -> dict[str, Any]:
         """Return all of it as JSON."""
@@ -204,7 +210,7 @@ def _not_proven(progress: Progress, last: Anchor | None, *, meaning: bool) -> li
             told.append(f"the last {size - last.size:,} events, which came after checkpoint {last.name}")
         told.append("against who holds the signing key: they can sign another history, which only witnesses would show")
     if progress.begun_at:
-        told.append(f"that the first {progress.begun_at:,} events are still stored as they were: their rows were not read")
+        told.append(f"that the first {progress.begun_at:,} events are stored as they were: their rows were not read")
     if not meaning:
         told.append("that the events make sense: streams, transitions, links and digests were not looked at")
     told.append("that what was recorded is true: only that it was recorded so, and when the signer says")

@@ -3,7 +3,30 @@
 from governance.cli import submit  # isort: skip
 from governance.cli import decide, powers, execute  # isort: skip
 from governance.cli import read, listing  # isort: skip
+from governance.cli import audit, audit_proving, audit_exporting, keys  # isort: skip
 from governance.cli import database, demo  # isort: skip
-from governance.cli.groups import app
+from governance.cli import policy  # isort: skip
+from governance.cli.groups import ASK, AUDIT, STORE, app
+from projections import cli as views
 
-__all__ = ["app", "database", "decide", "demo", "execute", "listing", "powers", "read", "submit"]
+app.add_typer(policy.app, name="policy", rich_help_panel=ASK)
+app.add_typer(views.app, name="projections", rich_help_panel=STORE)
+app.add_typer(audit.app, name="audit", rich_help_panel=AUDIT)
+app.add_typer(keys.app, name="keys", rich_help_panel=AUDIT)
+
+__all__ = [
+    "app",
+    "audit",
+    "audit_exporting",
+    "audit_proving",
+    "database",
+    "decide",
+    "demo",
+    "execute",
+    "keys",
+    "listing",
+    "policy",
+    "powers",
+    "read",
+    "submit",
+]

@@ -15,6 +15,7 @@ from governance.domain.errors import (
     OutcomeUnknownError,
     StaleError,
     StoreUnavailableError,
+    TamperedError,
     UnknownEventError,
     UnknownMutationError,
     UnreadableEventError,
@@ -32,6 +33,7 @@ class Exit(IntEnum):
     PENDING = 3
     REFUSED = 4
     CONFLICT = 5
+    UNPROVEN = 6
     INTERRUPTED = 130
 
 
@@ -47,6 +49,7 @@ _EXITS: tuple[tuple[tuple[type[GovernanceError], ...], Exit], ...] = (
     ((AlreadyExecutedError,), Exit.REFUSED),
     ((StillPendingError,), Exit.PENDING),
     ((ConcurrencyError, StaleError, IdempotencyConflictError), Exit.CONFLICT),
+    ((TamperedError,), Exit.UNPROVEN),
     ((InputError, ConfigurationError, UnknownMutationError), Exit.USAGE),
     (
         (

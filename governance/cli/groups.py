@@ -12,6 +12,7 @@ Exit codes:
 3  it was to be executed, and still waits for somebody
 4  refused by a rule
 5  conflict, or stale: somebody else was first
+6  an audit found something wrong
 
 Begin with gov demo. GOVERNANCE_APP, GOVERNANCE_URL and GOVERNANCE_ACTOR stand
 for --app, --url and --as; GOVERNANCE_DEBUG=1 shows where an error came from.
@@ -34,7 +35,7 @@ db = typer.Typer(
     add_completion=False,
 )
 
-ASK, DECIDE, RUN, LOOK, STORE = "Ask", "Decide", "Run", "Look", "Store"
+ASK, DECIDE, RUN, LOOK, AUDIT, STORE = "Ask", "Decide", "Run", "Look", "Audit", "Store"
 
 
 def _version(wanted: bool) -> None:

@@ -57,7 +57,7 @@ DirectoryFile = Annotated[
 Check = Annotated[
     bool,
     typer.Option(
-        "--check", help="Exit with 1 unless all would be decided as it was, and can be satisfied.", show_default=False
+        "--check", help="Exit with 1 unless all is decided as it was, and can be satisfied.", show_default=False
     ),
 ]
 

@@ -20,6 +20,7 @@ _HEADS = {
     Exit.PENDING: "still pending",
     Exit.REFUSED: "refused",
     Exit.CONFLICT: "conflict",
+    Exit.UNPROVEN: "not as it was",
     Exit.INTERRUPTED: "interrupted",
 }
 _NEXT = {

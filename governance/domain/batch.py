@@ -14,6 +14,7 @@ from governance.domain.batch_events import (
     BatchItemNotCompensated,
 )
 from governance.domain.digest import digest
+from governance.domain.errors import MisplacedEventError
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.values import Value
@@ -62,7 +63,7 @@ def evolve_batch(batch: BatchState | None, recorded: Recorded) -> BatchState:
         )
     if batch is None:
         msg = f"stream {recorded.stream} begins with {recorded.type}, not with BatchCreated"
-        raise TypeError(msg)
+        raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
     update = {"version": recorded.version, "position": recorded.position}
     return batch.model_copy(update={**_changes(batch, event), **update})
 

@@ -47,6 +47,10 @@ class UnreadableEventError(GovernanceError):
     rule = "unreadable-event"
 
 
+class MisplacedEventError(UnreadableEventError, TypeError):
+    """A stored event stands in a stream, or in a place of it, where no such event can be."""
+
+
 class UnknownMutationError(GovernanceError):
     """The mutation type, or its schema version, is not registered with this program."""
 
@@ -129,6 +133,12 @@ class DigestMismatchError(GovernanceError):
     """What is stored is not what was approved: somebody changed the store, or it is damaged."""
 
     rule = "approved-content"
+
+
+class TamperedError(GovernanceError):
+    """What is stored is not what was stored before, or contradicts itself."""
+
+    rule = "tampered"
 
 
 class NotReversibleError(GovernanceError):

@@ -5,6 +5,7 @@ from functools import reduce
 from typing import Any, assert_never
 
 from governance.domain.batch_events import BatchFact
+from governance.domain.errors import MisplacedEventError
 from governance.domain.events import (
     Amended,
     ApprovalDelegated,
@@ -46,12 +47,12 @@ def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationReque
     """Return the request after the event; the first event of a stream needs no request before it."""
     event = recorded.event
     if isinstance(event, (StateChanged, KeyClaimed, BatchFact)):
-        msg = f"{type(event).__name__} is not an event of a mutation request"
-        raise TypeError(msg)
+        msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a mutation request"
+        raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
     if request is None:
         if not isinstance(event, Created):
             msg = f"stream {recorded.stream} begins with {type(event).__name__}, not with Created"
-            raise TypeError(msg)
+            raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
         request = _created(event, recorded)
     return request.model_copy(
         update={

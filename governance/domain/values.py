@@ -62,7 +62,11 @@ class Value(BaseModel):
         if deep:
             return super().model_copy(update=update, deep=True)
         changes = update or {}
-        return _assembled(type(self), {**self.__dict__, **changes}, self.__pydantic_fields_set__ | changes.keys())
+        given = self.__pydantic_fields_set__
+        # The set can be shared, because nothing sets a field of a frozen value later.
+        return _assembled(
+            type(self), {**self.__dict__, **changes}, given if changes.keys() <= given else given | changes.keys()
+        )
 
 
 class Given(Value, metaclass=Refusing):

@@ -15,7 +15,7 @@ MAX_VERSION = 2**63 - 1
 class Row:
     """An event as the store takes it: checked text, encoded once."""
 
-    __slots__ = ("state", "stream", "topic", "version")
+    __slots__ = ("size", "state", "stream", "topic", "version")
 
     def __init__(self, event: StoredEvent) -> None:
         """Raises DataError if any part could be refused by one database or the other."""
@@ -23,10 +23,8 @@ class Row:
         self.topic = encode(event.topic, "topic", MAX_TOPIC_BYTES)
         self.version = checked_version(event.originator_version)
         self.state = checked_state(event.state)
-
-    def size(self) -> int:
-        """Returns the bytes that the event takes, roughly."""
-        return len(self.stream) + len(self.topic) + len(self.state) + 8
+        self.size = len(self.stream) + len(self.topic) + len(self.state) + 8
+        """How many bytes the event takes, roughly."""
 
 
 def encode(text: object, what: str, limit: int) -> bytes:
@@ -92,7 +90,7 @@ class Append:
         self.rows = [Row(event) for event in events]
         if len(self.rows) > 1:
             refuse_repeats(self.rows)
-        self.size = sum(row.size() for row in self.rows)
+        self.size = sum([row.size for row in self.rows])
         self.deadline = deadline
         if self.size > limit_bytes:
             msg = f"an append of {self.size} bytes is larger than the limit of {limit_bytes}"

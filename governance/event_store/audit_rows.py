@@ -81,6 +81,16 @@ class AuditRows:
             position, stream, version = page[-1][:3]
             place = (self._text(stream), version)
 
+    def stream(self, stream: str) -> Iterator[Row]:
+        """Return the rows of one stream, oldest first."""
+        version = BEFORE
+        while page := self._connection.ask(
+            _COLUMNS + "WHERE stream = ? AND version > ? ORDER BY version LIMIT ?",
+            (stream, version, PAGE),
+        ):
+            yield from page
+            version = page[-1][2]
+
     def at(self, places: Sequence[tuple[str, int]]) -> list[Row]:
         """Return the rows at these streams and versions."""
         streams, versions = [each[0] for each in places], [each[1] for each in places]

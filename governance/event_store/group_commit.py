@@ -35,10 +35,11 @@ class FlushSpoiled(Exception):  # noqa: N818
 class Waiting:
     """An append in the queue, and the thread that waits for it."""
 
-    __slots__ = ("append", "leads", "outcome", "turn")
+    __slots__ = ("append", "events", "leads", "outcome", "turn")
 
     def __init__(self, append: Append) -> None:
         self.append = append
+        self.events = len(append.rows)
         self.leads = False
         self.outcome: Outcome = None
         self.turn = threading.Lock()
@@ -94,9 +95,10 @@ class GroupCommit:
     def _enter(self, waiting: Waiting) -> bool:
         """Puts the append into the queue, once there is room, and returns whether its thread leads."""
         with self._mutex:
-            self._make_room(waiting.append)
+            if self._queue or self._closed:
+                self._make_room(waiting.append)
             self._queue.append(waiting)
-            self._queued_events += len(waiting.append.rows)
+            self._queued_events += waiting.events
             self._queued_bytes += waiting.append.size
             waiting.leads = not self._leading
             self._leading = True
@@ -152,20 +154,32 @@ class GroupCommit:
             self._pass_on(batch)
 
     def _take(self) -> list[Waiting]:
-        settings = self._settings
-        batch: list[Waiting] = []
-        events = size = 0
         with self._mutex:
-            while self._queue:
-                append = self._queue[0].append
-                events += len(append.rows)
-                size += append.size
-                if batch and (events > settings.flush_events or size > settings.flush_bytes):
-                    break
-                batch.append(self._queue.popleft())
-                self._uncount(append)
+            batch = self._take_all() or self._take_some()
             if self._held_back:
                 self._room.notify_all()
+        return batch
+
+    def _take_all(self) -> list[Waiting]:
+        """Takes what is in the queue if it is not too much for one flush: the usual case, at a fraction of the cost."""
+        if self._queued_events > self._settings.flush_events or self._queued_bytes > self._settings.flush_bytes:
+            return []
+        batch = list(self._queue)
+        self._queue.clear()
+        self._queued_events = self._queued_bytes = 0
+        return batch
+
+    def _take_some(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        events = size = 0
+        while self._queue:
+            append = self._queue[0].append
+            events += len(append.rows)
+            size += append.size
+            if batch and (events > self._settings.flush_events or size > self._settings.flush_bytes):
+                break
+            batch.append(self._queue.popleft())
+            self._uncount(append)
         return batch
 
     def _settle(self, batch: Sequence[Waiting]) -> None:
@@ -177,12 +191,13 @@ class GroupCommit:
                     self._store(part)
             except FlushSpoiled:
                 alone = True
-            todo = self._in_time([waiting for waiting in todo if waiting.outcome is None])
+            todo = [waiting for waiting in todo if waiting.outcome is None]
+            todo = self._in_time(todo) if todo else todo
 
     def _store(self, part: Sequence[Waiting]) -> None:
-        deadline = Deadline(min(waiting.append.deadline.at for waiting in part))
+        appends = [waiting.append for waiting in part]
         try:
-            outcomes = self._flush([waiting.append for waiting in part], deadline)
+            outcomes = self._flush(appends, Deadline(min([append.deadline.at for append in appends])))
         except PersistenceError as error:
             # Each thread raises an error of its own, because raising one changes it.
             outcomes = [copied(error) for _ in part]

@@ -173,7 +173,7 @@ def _votes(state: Asked, opened: Opened, rows: Rows) -> None:
 
 
 def _row(state: Asked, opened: Opened, actionable: bool, before: str | None) -> Row:
-    granted, rejected = opened.voters("granted"), opened.voters("rejected")
+    granted = opened.voters("granted")
     reason = state.created.reason if state.created else None
     return (
         state.request_id,
@@ -190,7 +190,7 @@ def _row(state: Asked, opened: Opened, actionable: bool, before: str | None) -> 
         state.progress.status,
         json_text([f"{each.kind}:{each.id}" for each in opened.approvers]),
         json_text(granted),
-        json_text(rejected),
+        json_text(opened.voters("rejected")),
         stored_moment(opened.opened_at),
         stored_moment(opened.settled_at),
         stored_moment(opened.expires_at),

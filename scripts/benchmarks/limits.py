@@ -5,8 +5,10 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 
@@ -20,6 +22,7 @@ CREATE TABLE IF NOT EXISTS limit_events (
     PRIMARY KEY (stream, version));
 CREATE UNIQUE INDEX IF NOT EXISTS limit_position ON limit_events (position);
 """
+_INSERT = "INSERT INTO limit_events (stream, version, topic, state) VALUES (%s, %s, %s, %s)"
 
 
 def prepare(url: str) -> None:
@@ -28,14 +31,25 @@ def prepare(url: str) -> None:
         connection.execute(_TABLE)
 
 
-def pgbench_path() -> str | None:
-    """Return where pgbench is, None when it is not installed."""
+def pgbench_path() -> str:
+    """Return where pgbench is; FileNotFoundError when it is not installed."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"))
-    return shutil.which("pgbench") or (str(installed[-1]) if installed else None)
+    found = shutil.which("pgbench") or (str(installed[-1]) if installed else None)
+    if found is None:
+        msg = "pgbench is not installed; it comes with PostgreSQL"
+        raise FileNotFoundError(msg)
+    return found
 
 
-def pgbench(url: str, *, clients: int, seconds: float) -> Rate:
-    """Return the rate of single-row inserts that pgbench reaches with so many clients."""
+def pgbench(url: str, *, clients: int, seconds: float, processes: int = 1) -> Rate:
+    """Return the rate of single-row inserts that pgbench reaches with so many clients, spread over processes."""
+    with ThreadPoolExecutor(processes) as pool:
+        share = clients // processes
+        rates = list(pool.map(lambda _: _pgbench(url, share, seconds), range(processes)))
+    return Rate(sum(each.per_second for each in rates), max(each.p50_ms or 0.0 for each in rates))
+
+
+def _pgbench(url: str, clients: int, seconds: float) -> Rate:
     script = (
         "INSERT INTO limit_events (stream, version, topic, state) VALUES "  # noqa: S608 our own constant
         f"(gen_random_uuid()::text, 1, 'Commented', '{EVENT}');"
@@ -44,15 +58,12 @@ def pgbench(url: str, *, clients: int, seconds: float) -> Rate:
         file.write(script)
         file.flush()
         parts = urlsplit(url)
-        program = pgbench_path()
-        if program is None:
-            msg = "pgbench is not installed; it comes with PostgreSQL"
-            raise FileNotFoundError(msg)
         done = subprocess.run(
             [
-                *(program, "-n", "-M", "prepared", "-f", file.name, "-c", str(clients), "-j", str(min(2, clients))),
-                *("-T", str(max(1, round(seconds))), "-h", str(parts.hostname), "-p", str(parts.port)),
-                *("-U", str(parts.username), parts.path.lstrip("/")),
+                *(pgbench_path(), "-n", "-M", "prepared", "-f", file.name, "-c", str(clients)),
+                *("-j", str(min(2, clients)), "-T", str(max(1, round(seconds)))),
+                *("-h", str(parts.hostname), "-p", str(parts.port), "-U", str(parts.username)),
+                parts.path.lstrip("/"),
             ],
             env={"PGPASSWORD": parts.password or "", "PATH": "/usr/bin:/bin"},
             capture_output=True,
@@ -62,6 +73,25 @@ def pgbench(url: str, *, clients: int, seconds: float) -> Rate:
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     latency = re.search(r"latency average = ([\d.]+) ms", done.stdout)
     return Rate(float(found[1]) if found else 0.0, float(latency[1]) if latency else None)
+
+
+class RawPostgres:
+    """The driver alone: a prepared insert per event, each caller with a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connections: dict[int, psycopg.Connection[tuple[object, ...]]] = {}
+
+    def insert(self, caller: int, done: int) -> None:
+        """Insert one event."""
+        if caller not in self._connections:
+            self._connections[caller] = psycopg.connect(self._url, autocommit=True)
+        self._connections[caller].execute(_INSERT, (str(uuid4()), 1, "Commented", EVENT), prepare=True)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for connection in self._connections.values():
+            connection.close()
 
 
 def raw_sqlite(path: Path) -> Work:

@@ -1,7 +1,8 @@
 """Measuring: how often a piece of work can be done in a second by so many callers, and how long each waits for it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
 from threading import Barrier, Thread
 from time import perf_counter
 
@@ -18,9 +19,20 @@ class Rate:
     p99_ms: float | None = None
 
 
-def rate(work: Work, *, callers: int, seconds: float) -> Rate:
-    """Return the rate of the work done by so many threads at once for so many seconds; raises what the work raises."""
-    waits: list[list[float]] = [[] for _ in range(callers)]
+@dataclass(frozen=True)
+class Table:
+    """What is measured side by side, and which of the contenders the others are compared with."""
+
+    title: str
+    contenders: Mapping[str, Callable[[], Rate]]
+    reference: str
+    ended: Callable[[], None] = field(default=lambda: None)
+    """Lets go of what the contenders hold."""
+
+
+def waits(work: Work, *, callers: int, seconds: float) -> tuple[list[float], float]:
+    """Return how long each piece of work took so many threads in so many seconds, and how many seconds it were."""
+    each_waited: list[list[float]] = [[] for _ in range(callers)]
     errors: list[BaseException] = []
     start = Barrier(callers + 1)
 
@@ -32,7 +44,7 @@ def rate(work: Work, *, callers: int, seconds: float) -> Rate:
             while (began := perf_counter()) < ends:
                 work(caller, done)
                 done += 1
-                waits[caller].append(perf_counter() - began)
+                each_waited[caller].append(perf_counter() - began)
         except BaseException as error:
             errors.append(error)
 
@@ -45,18 +57,38 @@ def rate(work: Work, *, callers: int, seconds: float) -> Rate:
         thread.join()
     if errors:
         raise errors[0]
-    every = sorted(wait for each in waits for wait in each)
+    return [wait for each in each_waited for wait in each], perf_counter() - began
+
+
+def rate(work: Work, *, callers: int, seconds: float) -> Rate:
+    """Return the rate of the work done by so many threads at once for so many seconds; raises what the work raises."""
+    return rate_of(*waits(work, callers=callers, seconds=seconds))
+
+
+def rate_of(every: Iterable[float], seconds: float) -> Rate:
+    """Return the rate at which pieces of work were done that took so long each."""
+    ordered = sorted(every)
     return Rate(
-        per_second=len(every) / (perf_counter() - began),
-        p50_ms=every[len(every) // 2] * 1000,
-        p99_ms=every[len(every) * 99 // 100] * 1000,
+        per_second=len(ordered) / seconds,
+        p50_ms=ordered[len(ordered) // 2] * 1000,
+        p99_ms=ordered[len(ordered) * 99 // 100] * 1000,
     )
 
 
-def interleaved(contenders: Mapping[str, Callable[[], Rate]], rounds: int) -> dict[str, Rate]:
-    """Return the median of every contender over rounds in which each has its turn, so that drift meets all alike."""
+def interleaved(contenders: Mapping[str, Callable[[], Rate]], rounds: int) -> dict[str, list[Rate]]:
+    """Return the rates of every contender over rounds in which each has its turn, so that drift meets all alike."""
     seen: dict[str, list[Rate]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
             seen[name].append(measure())
-    return {name: sorted(rates, key=lambda each: each.per_second)[len(rates) // 2] for name, rates in seen.items()}
+    return seen
+
+
+def middle(rates: list[Rate]) -> Rate:
+    """Return the round with the median rate."""
+    return sorted(rates, key=lambda each: each.per_second)[len(rates) // 2]
+
+
+def ratio(rates: list[Rate], to: list[Rate]) -> float:
+    """Return the median of what the rounds say, each compared with the reference of its own round."""
+    return median(one.per_second / other.per_second for one, other in zip(rates, to, strict=True))

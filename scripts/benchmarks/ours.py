@@ -1,10 +1,15 @@
-"""The product: commands and whole life cycles through the public API."""
+"""The product: its recorder alone, commands, and whole life cycles through the public API."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from threading import local
+from uuid import uuid4
 
+from eventsourcing.persistence import StoredEvent
 from pydantic import BaseModel
 
-from governance import Actor, Governance, Mutation, approval
+from governance import Actor, Governance, Mutation, Policy, approval
+from governance.event_store.recorder import EventRecorder, VersionConflict
 from scripts.benchmarks.limits import EVENT
 from scripts.benchmarks.measure import Work
 
@@ -12,6 +17,9 @@ GRACE = Actor(id="grace")
 ALAN = Actor(id="alan", roles=("lead",))
 WORKER = Actor(id="worker", kind="service")
 TEXT = EVENT[:40]
+STATE = f'"{EVENT}"'.encode()
+CONFLICT_EVERY = 20
+"""One append of so many meets a conflict, where conflicts are measured: 5 %."""
 
 
 class Limits(BaseModel):
@@ -31,9 +39,28 @@ class SetLimit(Mutation[Limits]):
         return state.model_copy(update={"requests_per_second": self.requests_per_second})
 
 
-def opened(url: str) -> Governance:
+def opened(url: str, policies: Sequence[Policy] = ()) -> Governance:
     """Return the governance that is measured."""
-    return Governance.open(url, mutations=[SetLimit])
+    return Governance.open(url, mutations=[SetLimit], policies=policies)
+
+
+def appends(recorder: EventRecorder, *, conflicts: bool = False) -> Work:
+    """Return one append of one event through the recorder alone; a new stream every 50 events."""
+    mine = local()
+
+    def append(caller: int, done: int) -> None:
+        if done % 50 == 0:
+            mine.stream = f"mutationRequest-{uuid4()}"
+        version = done % 50 + 1
+        if conflicts and version > 1 and done % CONFLICT_EVERY == 0:
+            version = 1
+        with suppress(VersionConflict):
+            event = StoredEvent(
+                originator_id=mine.stream, originator_version=version, topic=f"Commented{done}", state=STATE
+            )
+            recorder.insert_events([event])
+
+    return append
 
 
 def commands(governance: Governance) -> Work:
@@ -54,12 +81,28 @@ def commands(governance: Governance) -> Work:
     return command
 
 
+def submissions(governance: Governance) -> Work:
+    """Return one submission: what policies are asked about; three events, four with a policy's requirement."""
+
+    def submit(caller: int, done: int) -> None:
+        governance.submit(
+            SetLimit(requests_per_second=done + 1),
+            state_id=f"asked-{caller}",
+            actor=GRACE,
+            reason="load",
+            requires=(approval(role="lead"),),
+        )
+
+    return submit
+
+
 def life_cycles(governance: Governance) -> Work:
     """Return one life cycle: submit, approve, execute with a change of state; nine events."""
+    turn = uuid4().hex[:8]
 
     def cycle(caller: int, done: int) -> None:
         mutation = SetLimit(requests_per_second=done + 1)
-        state = f"tenant-{caller}-{done % 1000}"
+        state = f"tenant-{turn}-{caller}-{done % 1000}"
         request = governance.submit(
             mutation, state_id=state, actor=GRACE, reason="more load expected", requires=(approval(role="lead"),)
         )
@@ -74,10 +117,14 @@ def life_cycles(governance: Governance) -> Work:
 
 def direct(governance: Governance) -> Work:
     """Return one direct mutation: submit and execute in one transaction; six events."""
+    turn = uuid4().hex[:8]
 
     def run(caller: int, done: int) -> None:
         governance.run(
-            SetLimit(requests_per_second=done + 1), state_id=f"direct-{caller}-{done}", actor=GRACE, reason="load"
+            SetLimit(requests_per_second=done + 1),
+            state_id=f"direct-{turn}-{caller}-{done}",
+            actor=GRACE,
+            reason="load",
         )
 
     return run

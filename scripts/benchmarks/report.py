@@ -4,51 +4,71 @@ import json
 import os
 import platform
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import Any
 
+import psycopg
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 
-from scripts.benchmarks.measure import Rate
+from scripts.benchmarks.measure import Rate, middle, ratio
+from scripts.benchmarks.servers import sync_ms
 
 LIBRARIES = ("eventsourcing", "psycopg", "pydantic")
 
 
-def facts(postgres: str) -> dict[str, str]:
-    """Return what the figures depend on."""
+def facts(url: str) -> dict[str, str]:
+    """Return what the figures depend on, as far as it is no secret of the machine."""
     return {
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
-        "postgresql": postgres,
+        "postgresql": server_version(url),
         "sqlite": sqlite3.sqlite_version,
         **{name: version(name) for name in LIBRARIES},
+        "write and fdatasync of a page, ms": f"{sync_ms():.2f}",
+        "other load when it began": f"{os.getloadavg()[0]:.1f}",
     }
 
 
-def as_json(tables: dict[str, dict[str, Rate]], limits: dict[str, str], machine: dict[str, str]) -> str:
-    """Return everything as one JSON document."""
-    measured = {
-        title: {
-            name: {**asdict(rate), "ratio": rate.per_second / rates[limits[title]].per_second}
-            for name, rate in rates.items()
+def server_version(url: str) -> str:
+    """Return the version of the server."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SHOW server_version").fetchone()
+    return str(row[0]).partition(" ")[0] if row else "unknown"
+
+
+def as_data(rates: Mapping[str, list[Rate]], reference: str) -> dict[str, Any]:
+    """Return one table as JSON values."""
+    return {
+        name: {
+            **asdict(middle(each)),
+            "ratio": ratio(each, rates[reference]),
+            "rounds": [one.per_second for one in each],
         }
-        for title, rates in tables.items()
+        for name, each in rates.items()
     }
-    return json.dumps({"machine": machine, "tables": measured}, indent=2)
 
 
-def show(console: Console, title: str, rates: dict[str, Rate], limit: str) -> None:
-    """Print one table; ratios are to the contender that is named as the limit."""
-    table = Table(title=title, title_justify="left")
+def as_json(tables: Mapping[str, Any], machine: Mapping[str, str]) -> str:
+    """Return everything as one JSON document."""
+    return json.dumps({"machine": machine, "tables": tables}, indent=2)
+
+
+def show(console: Console, title: str, rates: Mapping[str, list[Rate]], reference: str) -> None:
+    """Print one table; ratios are to the contender that is named as the reference."""
+    table = Grid(title=title, title_justify="left")
     table.add_column("")
-    for heading in ("per second", f"ratio to {limit}", "p50 ms", "p99 ms"):
+    for heading in ("per second", f"÷ {reference}", "p50 ms", "p99 ms"):
         table.add_column(heading, justify="right")
-    for name, rate in rates.items():
-        ratio = rate.per_second / rates[limit].per_second if rates[limit].per_second else 0.0
-        table.add_row(name, f"{rate.per_second:,.0f}", f"{ratio:.2f}", _ms(rate.p50_ms), _ms(rate.p99_ms))
+    for name, each in rates.items():
+        one = middle(each)
+        compared = f"{ratio(each, rates[reference]):.2f}"
+        table.add_row(name, f"{one.per_second:,.0f}", compared, milliseconds(one.p50_ms), milliseconds(one.p99_ms))
     console.print(table)
 
 
-def _ms(value: float | None) -> str:
+def milliseconds(value: float | None) -> str:
+    """Return a time as it stands in tables, nothing for one that is not known."""
     return "" if value is None else f"{value:.2f}"

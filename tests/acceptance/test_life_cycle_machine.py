@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from governance import Actor, Context, Governance, GovernanceError, Mutation, approval, deny, policy, require
 from governance import allow as allowed
+from governance.domain.actors import ActorKind
 from governance.domain.events import ApprovalGranted, ApprovalWithdrawn, Executed, PendingApproval, StateChanged
 from governance.domain.evolution import replay
 from governance.domain.requirements import Requirement
@@ -95,7 +96,7 @@ ASKS = [
 
 def actor(person: naive.Person) -> Actor:
     """Return the person as the product knows them."""
-    kind = "administrator" if person.administrator else "user"
+    kind: ActorKind = "administrator" if person.administrator else "user"
     return Actor(id=person.id, kind=kind, roles=tuple(sorted(person.roles)), on_behalf_of=person.acts_for)
 
 

@@ -114,6 +114,6 @@ def test_request_is_shown_as_it_was(gov: Governance) -> None:
     assert gov.request(request.id, at=approved.updated_at - timedelta(microseconds=1)).status is Status.PENDING
     for missing in ({"version": 99}, {"version": 0}, {"at": START - timedelta(days=1)}):
         with pytest.raises(NotFoundError):
-            gov.request(request.id, **missing)  # type: ignore[arg-type]
+            gov.request(request.id, **missing)
     with pytest.raises(InputError):
         gov.request(request.id, version=1, at=START)

@@ -121,9 +121,11 @@ def test_a_command_can_be_read_back(projections: Projections, store_url: str, pl
 
 
 def test_nothing_is_read_before_a_view_is_built(play: Play, store_url: str) -> None:
+    with Views.open(store_url) as views, pytest.raises(ViewNotBuiltError):
+        views.requests()
     with Projections.open(store_url) as projections, Views.open(store_url) as views:
         with pytest.raises(ViewNotBuiltError):
-            views.requests()
+            views.position()
         assert {each.health for each in projections.status()} == {"not built"}
         projections.catch_up("requests")
         assert views.requests().items

@@ -1,20 +1,19 @@
 """What the processes of the torture tests do: each opens the store for itself, waits for the others, and acts."""
 
+import os
+import signal
+import time
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import JsonValue
 
-from governance import Actor, Context, Governance, GovernanceError, Settings, policy, require
-from governance import approval as needs
-from tests.cases import GRACE, MUTATIONS, WORKER, Add, GrantAdmin, Roles, lead
+from governance import Actor, Governance, GovernanceError, Settings, approval, policy, require
+from governance.event_store.log import EventLog
+from tests.cases import GRACE, MUTATIONS, WORKER, Add, GrantAdmin, lead
 from tests.processes import reach
 
-Answer = dict[str, JsonValue]
-
-
-@policy(GrantAdmin)
-def two_leads(mutation: GrantAdmin, state: Roles, context: Context) -> object:
-    return require(needs(role="lead", quorum=2))
+two_leads = policy(GrantAdmin, name="two_leads")(lambda *_: require(approval(role="lead", quorum=2)))
 
 
 def opened(url: str, **settings: Any) -> Governance:
@@ -22,7 +21,7 @@ def opened(url: str, **settings: Any) -> Governance:
     return Governance.open(url, mutations=MUTATIONS, policies=[two_leads], settings=Settings(**settings))
 
 
-def told(call: Any) -> str:
+def told(call: Callable[[], Any]) -> str:
     """Return what a call came to, in a word: a status or the name of an error."""
     try:
         answer = call()
@@ -31,29 +30,119 @@ def told(call: Any) -> str:
     return str(getattr(answer, "request", answer).status)
 
 
-def act(url: str, what: str, requests: list[str], who: str) -> list[str]:
+def act(url: str, what: str, requests: list[str], who: str = "a") -> list[JsonValue]:
     """Do one thing to every request in turn, each after a signal, and tell how it went."""
     with opened(url) as gov:
         gov.state("warm")
-        answers = []
+        answers: list[JsonValue] = []
         for number, request_id in enumerate(requests):
             reach(str(number))
             answers.append(told(lambda key=request_id: _do(gov, what, key, who)))  # type: ignore[misc]
         return answers
 
 
-def _do(gov: Governance, what: str, request_id: str, who: str) -> Any:
+def _do(gov: Governance, what: str, key: str, who: str) -> Any:
     match what:
         case "execute":
-            return gov.execute(request_id, actor=WORKER)
+            return gov.execute(key, actor=WORKER)
         case "approve":
-            return gov.approve(request_id, actor=lead(who))
+            return gov.approve(key, actor=lead(who))
         case "reject":
-            return gov.reject(request_id, actor=lead(who))
+            return gov.reject(key, actor=lead(who))
         case "cancel":
-            return gov.cancel(request_id, actor=GRACE)
-        case "run with this key":
-            return gov.run(
-                Add(amount=1), state_id="hot", actor=Actor(id="grace"), reason="r", idempotency_key=request_id
-            )
+            return gov.cancel(key, actor=GRACE)
+        case "run":
+            return gov.run(Add(amount=1), state_id="hot", actor=Actor(id="grace"), reason="r", idempotency_key=key)
     raise ValueError(what)
+
+
+Trial = dict[str, JsonValue]
+CALLS = 8
+"""How often a life appends."""
+
+
+def live(gov: Governance, state_id: str, tell: Callable[[str], None]) -> None:
+    """Lead a request from submission to compensation, and tell each answer."""
+    request = gov.submit(GrantAdmin(user="ada"), state_id=state_id, actor=GRACE, reason="r", idempotency_key=state_id)
+    tell(f"submitted {request.id}")
+    gov.approve(request.id, actor=lead("alan"))
+    tell("approved once")
+    gov.approve(request.id, actor=lead("edsger"))
+    tell("approved twice")
+    gov.execute(request.id, actor=WORKER)
+    tell("executed")
+    undo = gov.compensate(request.id, actor=GRACE, reason="r")
+    tell(f"compensation {undo.id}")
+    gov.execute(undo.id, actor=WORKER)
+    tell("compensated")
+    gov.run(Add(amount=1), state_id=f"{state_id}-count", actor=GRACE, reason="r", idempotency_key=f"{state_id}-run")
+    tell("ran")
+    gov.comment(request.id, actor=GRACE, text="done")
+    tell("commented")
+
+
+def crash(url: str, trials: int) -> list[Trial]:
+    """Start lives one after the other and kill each: at a named point or after a time; return what each had told.
+
+    The process that is killed is a fork of this one, which is warm and has never opened the store.
+    """
+    lives: list[Trial] = []
+    seconds = _time_of_a_life(url)
+    for number in range(trials):
+        named = number % 3 == 0
+        point = (number // 3) % (2 * CALLS) if named else None
+        lives.append(_killed(url, f"t{number}", point, None if named else seconds * (number / trials)))
+    return lives
+
+
+def _time_of_a_life(url: str) -> float:
+    started = time.monotonic()
+    assert len(_killed(url, "whole", None, 60)["told"]) == CALLS  # type: ignore[arg-type]
+    return (time.monotonic() - started) * 1.1
+
+
+def _killed(url: str, state_id: str, point: int | None, after: float | None) -> Trial:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _be_killed(url, state_id, point, writing)
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        if after is not None and after < 60:
+            time.sleep(after)
+            os.kill(child, signal.SIGKILL)
+        told = lines.read().splitlines()
+    os.waitpid(child, 0)
+    return {"state": state_id, "told": list(told)}
+
+
+def _be_killed(url: str, state_id: str, point: int | None, writing: int) -> None:
+    try:
+        if point is not None:
+            EventLog.append = _killing(EventLog.append, point)  # type: ignore[method-assign]
+        with opened(url) as gov:
+            live(gov, state_id, lambda line: _write(writing, line))
+    finally:
+        os._exit(0)
+
+
+def _write(writing: int, line: str) -> None:
+    os.write(writing, f"{line}\n".encode())
+
+
+def _killing(append: Callable[..., Any], point: int) -> Callable[..., Any]:
+    """Return an append that ends the process: before (even points) or after (odd points) it has stored its events."""
+    calls = 0
+
+    def killing(log: EventLog, recorded: Any) -> Any:
+        nonlocal calls
+        number, calls = calls, calls + 1
+        if point == 2 * number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        stored = append(log, recorded)
+        if point == 2 * number + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return stored
+
+    return killing

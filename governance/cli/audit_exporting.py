@@ -1,0 +1,1 @@
+"""`gov audit export` and `import`."""

@@ -1,0 +1,64 @@
+"""Several processes that do the same work at once: `python -m scripts.benchmarks.crews NAME URL CALLERS`.
+
+Each opens its store once, then measures whenever it reads a number of seconds, and answers with what it saw.
+"""
+
+import json
+import subprocess
+import sys
+
+from scripts.benchmarks.contenders import working
+from scripts.benchmarks.measure import Rate, rate_of, waits
+
+
+class Crew:
+    """So many processes with so many callers each."""
+
+    def __init__(self, name: str, url: str, *, processes: int, callers: int) -> None:
+        words = [sys.executable, "-m", "scripts.benchmarks.crews", name, url, str(callers)]
+        self._members = [
+            subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        ]
+        for member in self._members:
+            _answer(member)
+
+    def rate(self, seconds: float) -> Rate:
+        """Return the rate that all reach together in so many seconds."""
+        for member in self._members:
+            _ask(member, seconds)
+        answers = [json.loads(_answer(member)) for member in self._members]
+        longest = max(answer["seconds"] for answer in answers)
+        return rate_of((wait for answer in answers for wait in answer["waits"]), longest)
+
+    def close(self) -> None:
+        """End the processes."""
+        for member in self._members:
+            member.communicate()
+
+
+def _ask(member: "subprocess.Popen[str]", seconds: float) -> None:
+    if member.stdin is not None:
+        member.stdin.write(f"{seconds}\n")
+        member.stdin.flush()
+
+
+def _answer(member: "subprocess.Popen[str]") -> str:
+    line = member.stdout.readline() if member.stdout is not None else ""
+    if not line:
+        msg = f"a process of the crew ended with {member.wait()}"
+        raise RuntimeError(msg)
+    return line
+
+
+def main() -> None:
+    """Be one process of a crew."""
+    name, url, callers = sys.argv[1:]
+    with working(name, url) as work:
+        print("ready", flush=True)
+        for line in sys.stdin:
+            every, seconds = waits(work, callers=int(callers), seconds=float(line))
+            print(json.dumps({"waits": every, "seconds": seconds}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The figures that the project wants to reach, and how each follows from the tables of a run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.benchmarks import growth, policies
+from scripts.benchmarks.append import PGBENCH, PGBENCH_16
+from scripts.benchmarks.contenders import COMMAND, CONFLICTS, CYCLE, PLAIN, PLAIN_CYCLE, RAW, RECORDER
+from scripts.benchmarks.measure import Rate, ratio
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A ratio to reach: of one contender's rate to another's of the same table and round.
+
+    With `inverted`, of the times, which must not be more than that.
+    """
+
+    what: str
+    table: str
+    contender: str
+    reference: str
+    wanted: float
+    inverted: bool = False
+
+
+_SIXTEEN = "PostgreSQL, 16 callers"
+_FOUR = "PostgreSQL, 4 processes with 4 callers each"
+_SLOW = ", disk 1 ms slower"
+FIGURES = (
+    Figure("command, 16 callers ÷ pgbench, 16 clients", _SIXTEEN, COMMAND, PGBENCH, 0.6),
+    Figure("command, 16 callers ÷ plain library", _SIXTEEN, COMMAND, PLAIN, 12),
+    Figure("command, 64 callers ÷ pgbench, 16 clients", "PostgreSQL, 64 callers", COMMAND, PGBENCH_16, 1.0),
+    Figure("command, 1 caller ÷ pgbench, 1 client", "PostgreSQL, 1 caller", COMMAND, PGBENCH, 0.5),
+    Figure("command, 4 processes × 4 callers ÷ pgbench, 16 clients", _FOUR, COMMAND, PGBENCH, 0.5),
+    Figure("command, 16 callers ÷ pgbench, disk 1 ms slower", _SIXTEEN + _SLOW, COMMAND, PGBENCH, 0.6),
+    Figure("5 % conflicts ÷ none", "PostgreSQL, 16 callers, conflicts", CONFLICTS, RECORDER, 0.7),
+    Figure(
+        "life cycles, 16 callers ÷ plain library saving as many events",
+        "PostgreSQL, 16 callers, life cycles of 9 events",
+        CYCLE,
+        PLAIN_CYCLE,
+        8,
+    ),
+    Figure("SQLite: command, 1 caller ÷ raw inserts", "SQLite, 1 caller (the raw driver: 1)", COMMAND, RAW, 0.7),
+    Figure("SQLite: command, 16 callers ÷ raw inserts", "SQLite, 16 callers (the raw driver: 1)", COMMAND, RAW, 3),
+    *(
+        Figure(
+            f"time of one {kind}: 1 M requests ÷ 10 k",
+            f"growth, {kind}",
+            growth.named(growth.MANY),
+            growth.named(growth.FEW),
+            1.2,
+            inverted=True,
+        )
+        for kind in (growth.LOADED, growth.KEPT, growth.SUBMITTED)
+    ),
+    *(
+        Figure(
+            f"time of a submission with {count} ÷ with none, {database}",
+            f"{database}, 1 caller, policies",
+            name,
+            policies.NONE,
+            wanted,
+            inverted=True,
+        )
+        for database in ("PostgreSQL", "SQLite")
+        for name, count, wanted in ((policies.ONE, "one policy", 1.1), (policies.TEN, "ten policies", 1.25))
+    ),
+)
+
+
+def measured(tables: Tables) -> Iterator[tuple[Figure, float]]:
+    """Yield every figure that the tables hold, with its value."""
+    for figure in FIGURES:
+        rates = tables.get(figure.table, {})
+        if figure.contender in rates and figure.reference in rates:
+            pair = (_rounds(rates[figure.contender]), _rounds(rates[figure.reference]))
+            yield figure, ratio(pair[1], pair[0]) if figure.inverted else ratio(*pair)
+
+
+def reached(figure: Figure, value: float) -> bool:
+    """Return whether the value is good enough."""
+    return value <= figure.wanted if figure.inverted else value >= figure.wanted
+
+
+def _rounds(measured_contender: Mapping[str, Any]) -> list[Rate]:
+    return [Rate(each) for each in measured_contender["rounds"]]

@@ -1,0 +1,71 @@
+"""The page docs/reference/performance.md, written from the JSON of runs: `scripts/bench report run.json …`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.benchmarks.figures import Tables, measured, reached
+from scripts.benchmarks.report import milliseconds
+
+PAGE = Path("docs/reference/performance.md")
+_HEAD = """\
+# Performance
+
+Written by `scripts/bench report` from the JSON of runs of `scripts/bench`. Limit, peer and product took turns in each run,
+on one machine that server and clients share. A rate is the median of the rounds, a ratio the median of the ratios of the
+rounds; p50 and p99 are those of the round with the median rate, in milliseconds (of pgbench, the mean). Rates of different
+machines, and of different hours of a shared one, cannot be compared; ratios of one table can.
+
+- **pgbench, one insert**: a prepared single-row insert, one durable commit each, into a table with the same columns and
+  indexes, by PostgreSQL's own load generator: what the server can do at best without sharing commits.
+- **raw driver**: the same insert through `psycopg` or `sqlite3` alone.
+- **plain library**: an `eventsourcing` application as it comes; a command is get, change, save.
+- **ours, recorder alone**: `insert_events` with one event.
+- **ours, command**: load from memory, decide, encode and append one event through the public API.
+"""
+_FIGURES = """\
+## Figures to reach
+
+| | wanted | measured | |
+|---|---|---|---|
+"""
+
+
+def write(documents: Sequence[Path], page: Path = PAGE, notes: Path | None = None) -> None:
+    """Write the page from the runs' documents; of a table that several hold, the last one counts."""
+    runs = [json.loads(each.read_text()) for each in documents]
+    tables: dict[str, Any] = {}
+    for run in runs:
+        tables |= run["tables"]
+    parts = [_HEAD, *_machines(runs), _FIGURES + "".join(_figures(tables))]
+    if notes is not None:
+        parts.append(notes.read_text())
+    parts += ["## Tables\n", *(_table(title, rates) for title, rates in tables.items())]
+    page.write_text("\n".join(parts))
+
+
+def _machines(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Machine\n"
+    seen: dict[str, list[str]] = {}
+    for run in runs:
+        for name, value in run["machine"].items():
+            if value not in seen.setdefault(name, []):
+                seen[name].append(value)
+    yield "".join(f"- {name}: {', '.join(values)}\n" for name, values in seen.items())
+
+
+def _figures(tables: Tables) -> Iterator[str]:
+    for figure, value in measured(tables):
+        sign = "≤" if figure.inverted else "≥"
+        verdict = "reached" if reached(figure, value) else "**not reached**"
+        yield f"| {figure.what} | {sign} {figure.wanted:g} | {value:.2f} | {verdict} |\n"
+
+
+def _table(title: str, rates: Mapping[str, Any]) -> str:
+    reference = next((name for name, rate in rates.items() if rate["ratio"] == 1.0), "")
+    lines = [f"### {title}\n", f"| | per second | ÷ {reference} | p50 ms | p99 ms |", "|---|---|---|---|---|"]
+    for name, rate in rates.items():
+        times = f"{milliseconds(rate['p50_ms'])} | {milliseconds(rate['p99_ms'])}"
+        lines.append(f"| {name} | {rate['per_second']:,.0f} | {rate['ratio']:.2f} | {times} |")
+    return "\n".join(lines) + "\n"
