@@ -13,14 +13,13 @@ from governance.decisions import Decisions, RequestId
 from governance.directory import Directory, DirectoryLookup
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.catalog import AnyMutation, Catalog
-from governance.domain.execution import check_approved_content
+from governance.domain.execution import check_approved_content, outcome_of_resolving
 from governance.domain.intent import Intent
 from governance.domain.lifecycle import Status, check_command
 from governance.domain.policies import Policy, PolicySet
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
-from governance.domain.resolution import resolve
 from governance.domain.state import AnyState
 from governance.domain.terms import CompensationKind, Stale
 from governance.evaluation import Evaluator
@@ -238,8 +237,9 @@ class Governance(Decisions, BatchCommands):
         if request.status is Status.APPROVED:
             check_approved_content(request)
         state = self._executor.current_state(request.state_id, request.state_type)
-        command = self._executor.command(request, state, actor, self._clock())
-        resolution, evaluation = resolve(request, command), command.evaluation
+        now = self._clock()
+        command = self._executor.command(request, state, actor, now)
+        resolution, evaluation = outcome_of_resolving(command, request, now), command.evaluation
         return Preview(
             request_id=request.id,
             state_id=request.state_id,

@@ -92,7 +92,7 @@ class Play:
     """Plays commands on a store; the same seed plays the same."""
 
     def __init__(self, url: str, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - a play
+        self.random = Random(seed)
         self.clock = Clock()
         self.governance = Governance.open(
             url, mutations=[Add, Remove], policies=[removal_needs_a_lead], clock=self.clock

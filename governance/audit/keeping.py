@@ -1,6 +1,7 @@
 """The kept tree: brought up to date from the log page by page, and asked for roots and proofs."""
 
 import struct
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -76,6 +77,14 @@ class KeptTree:
 
     def index_of(self, position: int) -> int:
         """Return the leaf number of the event at a position; NotFoundError when the tree has none there."""
+        found = self.last_at(position)
+        if found is None or self.position_of(found) != position:
+            msg = f"the tree holds no event at position {position}"
+            raise NotFoundError(msg, position=position)
+        return found
+
+    def last_at(self, position: int) -> int | None:
+        """Return the number of the last leaf up to a position, None when there is none."""
         low, high = 0, (self.head().size + TILE - 1) // TILE
         while high - low > 1:
             middle = (low + high) // 2
@@ -83,11 +92,8 @@ class KeptTree:
                 low = middle
             else:
                 high = middle
-        inside = self._positions(low) if high else ()
-        if position not in inside:
-            msg = f"the tree holds no event at position {position}"
-            raise NotFoundError(msg, position=position)
-        return low * TILE + inside.index(position)
+        inside = bisect_right(self._positions(low), position) if high else 0
+        return low * TILE + inside - 1 if inside else None
 
     def position_of(self, index: int) -> int:
         """Return the position of a leaf."""

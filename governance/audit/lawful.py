@@ -37,6 +37,7 @@ _ALLOWED: Final[dict[type[RequestEvent], frozenset[Status]]] = {
     events.Canceled: OPEN,
     events.Expired: OPEN,
     events.Superseded: OPEN,
+    events.Replaced: OPEN,
     events.Compensated: frozenset({Status.EXECUTED}),
     events.CompensationFailed: frozenset({Status.EXECUTED, Status.COMPENSATED}),
 }
@@ -57,7 +58,7 @@ class LawfulRequest:
         before, event = self.request, recorded.event
         try:
             self.request = evolve(before, recorded)
-        except (TypeError, ValueError) as error:
+        except (GovernanceError, TypeError, ValueError) as error:
             yield str(error)
             return
         if isinstance(event, events.Created):

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from governance.audit.lawful import LawfulRequest
 from governance.domain import events
+from governance.domain.batch_events import BatchCreated
 from governance.domain.errors import GovernanceError
 from governance.domain.recorded import Recorded
+from governance.domain.request import MutationRequest
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows
 from governance.streams import key_stream, request_stream, state_stream, stream_id
@@ -28,29 +30,41 @@ class Claim:
 def of_request(recorded: Recorded, lawful: LawfulRequest) -> Iterator[Claim]:
     """Return what the event of a request claims of other streams; the request is taken after the event."""
     event, request = recorded.event, lawful.request
-    if request is None:
-        return
     match event:
+        case _ if request is None:
+            return
         case events.PoliciesEvaluated() if event.state_version > 0:
             yield _evaluated(recorded, request.state_id, event)
         case events.Executed():
-            yield _made(recorded, event)
-            if request.compensation is not None:
-                yield _puts_right(recorded, request.compensation.request_id, event)
+            yield from _ran(recorded, request, event)
+        case events.Created() if event.idempotency_key is not None:
+            yield _claimed(recorded, event.idempotency_key)
+        case _:
+            yield from _linked(recorded, event)
+
+
+def _ran(recorded: Recorded, request: MutationRequest, event: events.Executed) -> Iterator[Claim]:
+    yield _made(recorded, event)
+    if request.compensation is not None:
+        yield _puts_right(recorded, request.compensation.request_id, event)
+
+
+def _linked(recorded: Recorded, event: Any) -> Iterator[Claim]:
+    match event:
         case events.Compensated():
             yield _put_right(recorded, event)
             yield _meant_to(recorded, event)
         case events.Superseded():
             yield _replaced(recorded, event)
-        case events.Created() if event.idempotency_key is not None:
-            yield _claimed(recorded, event.idempotency_key)
+        case events.Replaced():
+            yield of_supersession(recorded, event.predecessor)
 
 
-def of_supersession(created: Recorded, supersedes: str) -> Claim:
+def of_supersession(recorded: Recorded, supersedes: str) -> Claim:
     """Return what a request claims that took another's place: that the other says so too."""
-    by = stream_id(created.stream)
+    by = stream_id(recorded.stream)
     return Claim(
-        created, request_stream(supersedes), None, ("Superseded",),
+        recorded, request_stream(supersedes), None, ("Superseded",),
         lambda event: event.by == by, f"request {supersedes} does not say that this one took its place",
     )  # fmt: skip
 
@@ -72,6 +86,16 @@ def of_key(recorded: Recorded, event: events.KeyClaimed) -> Claim:
         recorded, request_stream(event.request_id), 1, ("Created",),
         lambda created: created.idempotency_key == key, f"request {event.request_id} was not made under this key",
     )  # fmt: skip
+
+
+def of_batch(recorded: Recorded, event: BatchCreated) -> Iterator[Claim]:
+    """Return what a batch claims: that its requests were made for it."""
+    batch = stream_id(recorded.stream)
+    for request_id in event.requests:
+        yield Claim(
+            recorded, request_stream(request_id), 1, ("Created",),
+            lambda created: created.batch_id == batch, f"request {request_id} was not made for this batch",
+        )  # fmt: skip
 
 
 def refuted(rows: AuditRows, claims: Sequence[Claim]) -> Iterator[Claim]:
@@ -149,8 +173,9 @@ def _meant_to(recorded: Recorded, event: events.Compensated) -> Claim:
 def _replaced(recorded: Recorded, event: events.Superseded) -> Claim:
     this = stream_id(recorded.stream)
     return Claim(
-        recorded, request_stream(event.by), 1, ("Created",),
-        lambda created: created.supersedes == this, f"request {event.by} was not asked for in place of this one",
+        recorded, request_stream(event.by), None, ("Created", "Replaced"),
+        lambda other: this in {getattr(other, "supersedes", None), getattr(other, "predecessor", None)},
+        f"request {event.by} does not say that it took the place of this one",
     )  # fmt: skip
 
 

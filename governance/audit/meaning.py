@@ -8,6 +8,8 @@ from governance.audit import links
 from governance.audit.lawful import LawfulRequest
 from governance.audit.links import Claim
 from governance.audit.problems import Problem, Problems
+from governance.domain.batch import BatchState, evolve_batch
+from governance.domain.batch_events import BatchCreated
 from governance.domain.changes import diff
 from governance.domain.digest import digest
 from governance.domain.errors import GovernanceError
@@ -15,7 +17,7 @@ from governance.domain.events import Created, KeyClaimed, StateChanged
 from governance.domain.recorded import Recorded
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows, Row
-from governance.streams import KEY, REQUEST, STATE, category
+from governance.streams import BATCH, KEY, REQUEST, STATE, category
 
 _CLAIMS_AT_ONCE: Final = 500
 
@@ -59,7 +61,7 @@ class Meaning:
         first = next(events, None)
         if first is None:
             return
-        kinds = {REQUEST: self._request, STATE: self._state, KEY: self._key}
+        kinds = {REQUEST: self._request, STATE: self._state, KEY: self._key, BATCH: self._batch}
         check = kinds.get(category(first.stream))
         whole = _chained(first, events)
         yield from check(whole) if check else whole
@@ -72,9 +74,9 @@ class Meaning:
             created = recorded if isinstance(recorded.event, Created) else created
             self._claims += links.of_request(recorded, lawful)
             yield recorded
-        request = lawful.request
-        if created is not None and request is not None and request.links.supersedes and lawful.opened:
-            self._claims.append(links.of_supersession(created, request.links.supersedes))
+        asked = created.event if created is not None else None
+        if created is not None and isinstance(asked, Created) and asked.supersedes and lawful.opened:
+            self._claims.append(links.of_supersession(created, asked.supersedes))
 
     def _state(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
         before: StateChanged | None = None
@@ -98,6 +100,17 @@ class Meaning:
                 self._wrong(recorded, "a key is claimed once, and nothing follows")
                 continue
             self._claims.append(links.of_key(recorded, event))
+            yield recorded
+
+    def _batch(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
+        batch: BatchState | None = None
+        for recorded in events:
+            try:
+                batch = evolve_batch(batch, recorded)
+            except (GovernanceError, TypeError, ValueError) as error:
+                self._wrong(recorded, str(error))
+            if isinstance(recorded.event, BatchCreated):
+                self._claims += links.of_batch(recorded, recorded.event)
             yield recorded
 
     def _settle(self) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
+from governance.domain.batch import evolve_batch
 from governance.domain.changes import ChangeSet, diff
 from governance.domain.errors import NotFoundError
 from governance.domain.events import Created
@@ -20,7 +21,7 @@ from governance.domain.state import StateVersion
 from governance.domain.state_evolution import state_version
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows, Row
-from governance.streams import REQUEST, STATE, category, request_stream, state_stream
+from governance.streams import BATCH, REQUEST, STATE, category, request_stream, state_stream
 
 _NOISE: Final = {"decisions", "version", "position", "updated_at"}
 """What every event changes, so that it tells nothing."""
@@ -169,6 +170,8 @@ def _after(before: Any, recorded: Recorded) -> Any:
         return evolve(before, recorded)
     if kind == STATE:
         return state_version(recorded)
+    if kind == BATCH:
+        return evolve_batch(before, recorded)
     return recorded.event
 
 

@@ -241,4 +241,4 @@ def _code(failed: bool) -> Exit:
 def _line(text: str) -> Any:
     from rich.text import Text
 
-    return Text(text)
+    return Text(text, no_wrap=True, overflow="ignore")

@@ -96,6 +96,13 @@ def receipt_view(found: "Checked", *, trusted: bool) -> RenderableType:
 
 
 def _approvals(request: Any) -> RenderableType:
+    seen = [
+        ("policies", request.policy_set or "none"),
+        ("evaluated", f"version {request.evaluated_version}, {request.evaluated_digest}"),
+        ("content", request.digest),
+        *((f"quorum of {each.id}", f"{len(each.granted_by)} of {each.asked.quorum}") for each in request.requirements),
+    ]
+    facts = render.grid((Text(name, style="dim"), Text(visible(what))) for name, what in seen)
     rows = [
         tuple(
             Text(visible(each)) for each in (opened.id, vote.approver, vote.decision, vote.at.isoformat(), vote.digest)
@@ -103,9 +110,11 @@ def _approvals(request: Any) -> RenderableType:
         for opened in request.requirements
         for vote in opened.votes
     ]
+    if request.glass_break is not None:
+        return Group(facts, Text(f"behind glass broken by {visible(request.glass_break.by.id)}"))
     if not rows:
-        return Text("nobody had to approve", style="dim")
-    return render.grid(rows, titles=("requirement", "who", "decision", "when", "exactly what"))
+        return Group(facts, Text("nobody had to approve" if not request.requirements else "nobody has decided"))
+    return Group(facts, render.grid(rows, titles=("requirement", "who", "decision", "when", "exactly what")))
 
 
 def _facts(report: "Report") -> Iterator[tuple[str, str]]:

@@ -84,16 +84,9 @@ def _known(given: list[str] | None, known: tuple[str, ...], field: str) -> list[
 
 
 def _page(session: Session, asked: dict[str, Any]) -> "Page[RequestRow]":
-    from governance.event_store.settings import RecorderSettings
-    from governance.settings import Settings
-    from projections import Projections, Views
+    from governance.cli.waiting import current_views
 
-    session.check_url()
-    schema = Settings().database_schema
-    settings = RecorderSettings(create_schema=False, database_schema=schema)
-    with Projections.open(session.url, settings=settings) as projections:
-        projections.catch_up("requests")
-    with Views.open(session.url, database_schema=schema) as views:
+    with current_views(session, "requests") as views:
         return views.requests(**asked)
 
 

@@ -27,7 +27,7 @@ def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequen
     DigestMismatchError when what is stored is not what was approved.
     """
     check_approved_content(request)
-    resolution = _limited(resolve(request, command), request, command.max_rounds)
+    resolution = outcome_of_resolving(command, request, now)
     resolved = _version_resolved(resolution)
     evaluation = command.evaluation
     if resolution.end_code is not None:
@@ -40,13 +40,28 @@ def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequen
     return [resolved, *again, _executed(request, evaluation)]
 
 
-def _limited(resolution: Resolution, request: MutationRequest, max_rounds: int) -> Resolution:
-    """Return the resolution, as the end of the request when it would go round once more than is allowed."""
-    if resolution.outcome != "renewal_required" or request.round < max_rounds:
+def outcome_of_resolving(command: Execute, request: MutationRequest, now: datetime) -> Resolution:
+    """Return the one way on for an approved request; its end, when it would need a round that cannot be."""
+    resolution = resolve(request, command)
+    if resolution.outcome != "renewal_required":
         return resolution
-    reason = f"{resolution.reason}; it has gone round {request.round} times, which is the limit"
-    update = {"outcome": "rejected_as_stale", "end_code": "rounds-exhausted", "reason": reason}
+    late = [each.id for each in request.current_requirements if _over(each.asked.deadline(now), now)]
+    if late:
+        problem = f"it has to be approved again, but the deadline of requirement {', '.join(late)} has passed"
+        return _ended(resolution, "approval-expired", problem)
+    if request.round >= command.max_rounds:
+        problem = f"it has gone round {request.round} times, which is the limit"
+        return _ended(resolution, "rounds-exhausted", problem)
+    return resolution
+
+
+def _ended(resolution: Resolution, code: str, problem: str) -> Resolution:
+    update = {"outcome": "rejected_as_stale", "end_code": code, "reason": f"{resolution.reason}; {problem}"}
     return resolution.model_copy(update=update)
+
+
+def _over(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and deadline <= now
 
 
 def check_approved_content(request: MutationRequest) -> None:
@@ -92,18 +107,10 @@ def _version_resolved(resolution: Resolution) -> VersionResolved:
 
 
 def _renewal(request: MutationRequest, evaluation: Evaluation, now: datetime) -> Sequence[RequestEvent]:
-    late = [each.id for each in request.current_requirements if _over(each.asked.deadline(now), now)]
-    if late:
-        reason = f"it has to be approved again, but the deadline of requirement {', '.join(late)} has passed"
-        return [Rejected(code="approval-expired", reason=clean(reason))]
     verdicts = request.verdicts if evaluation.verdicts is None else evaluation.verdicts
     opening = evaluated(evaluation, request.round + 1, verdicts)
     renewed = entering(request, evaluation, request.round + 1)
     return [*opening, *open_round(renewed, _demanded_again(request, evaluation), now)]
-
-
-def _over(deadline: datetime | None, now: datetime) -> bool:
-    return deadline is not None and deadline <= now
 
 
 def _demanded_again(request: MutationRequest, evaluation: Evaluation) -> Sequence[Requirement]:

@@ -3,6 +3,10 @@
 The first caller to find the lane free leads: it takes what is waiting, its own append first, and stores it in
 one flush on its own thread. Those who come meanwhile wait, and one of them leads the next flush. A lone caller
 therefore never waits and never changes threads.
+
+With several callers, those whose appends were just stored come back a moment after the next flush has begun, and so
+every flush would carry only half of them. The leader therefore gives them that moment: a part of what a flush takes,
+and no longer than until as many are there as there were last time.
 """
 
 import threading
@@ -26,6 +30,12 @@ Flush: TypeAlias = Callable[[Sequence[Append], Deadline], Sequence[Outcome]]
 
 MIN_FLUSH_SHARE = 0.2
 """An append with less than this share of its budget left is not sent: its outcome might stay unknown."""
+
+
+GATHER_SHARE = 0.5
+"""For so much of the time of the last flush, after its end, the next waits for callers that are likely to come back."""
+SHORTEST_GATHER_SECONDS = 0.00005
+LONGEST_GATHER_SECONDS = 0.005
 
 
 class FlushSpoiled(Exception):  # noqa: N818
@@ -70,6 +80,10 @@ class GroupCommit:
         self._held_back = 0
         self._leading = False
         self._closed = False
+        self._expected = 1
+        self._gather_until = 0.0
+        self._missing = 0
+        self._gathered = threading.Lock()
 
     def append(self, append: Append) -> Sequence[int]:
         """Stores the append together with others and returns its positions, or raises why not."""
@@ -81,6 +95,11 @@ class GroupCommit:
                 self._withdraw(waiting)
                 raise
         if waiting.leads:
+            try:
+                self._gather()
+            except BaseException:
+                self._withdraw(waiting)
+                raise
             self._lead()
         return waiting.positions()
 
@@ -102,6 +121,10 @@ class GroupCommit:
             self._queued_bytes += waiting.append.size
             waiting.leads = not self._leading
             self._leading = True
+            if self._missing:
+                self._missing -= 1
+                if not self._missing:
+                    self._gathered.release()
         return waiting.leads
 
     def _make_room(self, append: Append) -> None:
@@ -145,13 +168,27 @@ class GroupCommit:
                 self._choose_leader()
         return found
 
+    def _gather(self) -> None:
+        """Waits until as many are in the queue as are expected, or until the moment for that has passed."""
+        with self._mutex:
+            missing = self._expected - len(self._queue)
+            patience = self._gather_until - now() if missing > 0 else 0.0
+            if patience < SHORTEST_GATHER_SECONDS:
+                return
+            self._gathered.acquire(blocking=False)  # what the last wait may have left behind
+            self._missing = missing
+        self._gathered.acquire(timeout=patience)
+        with self._mutex:
+            self._missing = 0
+
     def _lead(self) -> None:
         batch: list[Waiting] = []
+        began = now()
         try:
             batch = self._take()
             self._settle(batch)
         finally:
-            self._pass_on(batch)
+            self._pass_on(batch, began)
 
     def _take(self) -> list[Waiting]:
         with self._mutex:
@@ -211,8 +248,11 @@ class GroupCommit:
                 waiting.outcome = StoreUnavailable("too little time was left to store it; nothing was stored")
         return [waiting for waiting in batch if waiting.outcome is None]
 
-    def _pass_on(self, batch: Sequence[Waiting]) -> None:
+    def _pass_on(self, batch: Sequence[Waiting], began: float) -> None:
+        ended = now()
         with self._mutex:
+            self._expected = min(len(batch) + len(self._queue), self._settings.flush_events)
+            self._gather_until = ended + min(LONGEST_GATHER_SECONDS, (ended - began) * GATHER_SHARE)
             self._choose_leader()
         for waiting in batch:
             if not waiting.leads:

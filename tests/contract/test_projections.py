@@ -54,7 +54,7 @@ def damage(url: str, stream: str, version: int, topic: str = "Commented", state:
     database = Database(url)
     schema = f"{database.event_schema}." if database.on_postgres else ""
     place = f"nextval('{schema}governance_positions')" if database.on_postgres else "NULL"
-    insert = f"INSERT INTO {schema}governance_events VALUES ({place}, :stream, :version, :topic, :state)"  # noqa: S608
+    insert = f"INSERT INTO {schema}governance_events VALUES ({place}, :stream, :version, :topic, :state)"
     with database.write() as connection:
         connection.execute(text(insert), {"stream": stream, "version": version, "topic": topic, "state": state})
     database.close()

@@ -34,7 +34,7 @@ def large(postgres_url: str) -> str:
                 columns["position"] = '"position" + 1000000 * n'
             copied = ", ".join(columns.values())
             connection.exec_driver_sql(
-                f"INSERT INTO {name} SELECT {copied} FROM {name}, generate_series(1, {COPIES}) AS n"  # noqa: S608
+                f"INSERT INTO {name} SELECT {copied} FROM {name}, generate_series(1, {COPIES}) AS n"
             )
             connection.exec_driver_sql(f"ANALYZE {name}")
     database.close()

@@ -20,7 +20,7 @@ KILLS = int(os.environ.get("GOVERNANCE_KILLS", "6"))
     [("catch_up", {"batch": 3}), ("rebuild", {})],
 )
 def test_a_killed_worker_leaves_views_that_equal_a_fold(store_url: str, worker: str, arguments: dict[str, int]) -> None:
-    random = Random(5)  # noqa: S311 - a test
+    random = Random(5)
     with Play(store_url, 8) as play:
         play.commands(30)
         with Projections.open(store_url) as projections:

@@ -1,0 +1,168 @@
+"""`gov inbox`, `gov reviews` and `gov doctor`: what waits for somebody, and what waits in vain."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from governance.cli import options
+from governance.cli.commands import command
+from governance.cli.exits import Exit
+from governance.cli.groups import DECIDE, STORE, app
+from governance.cli.session import Answer, Session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from projections import Views
+    from projections.rows import AgendaRow, ApprovalRow
+
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")]
+PAGE = 500
+_DUE = {
+    "review": "review of broken glass",
+    "request-deadline": "deadline of the request: gov expire",
+    "approval-deadline": "deadline of an approval: gov expire",
+    "execution": "execution: gov execute",
+}
+
+
+@contextmanager
+def current_views(session: Session, *names: str) -> "Iterator[Views]":
+    """Give the views of the store, those named brought up to date before."""
+    from governance.event_store.settings import RecorderSettings
+    from governance.settings import Settings
+    from projections import Projections, Views
+
+    session.check_url()
+    schema = Settings().database_schema
+    settings = RecorderSettings(create_schema=False, database_schema=schema)
+    with Projections.open(session.url, settings=settings) as projections:
+        for name in names:
+            projections.catch_up(name)
+    with Views.open(session.url, database_schema=schema) as views:
+        yield views
+
+
+@command(app, "inbox", DECIDE)
+def inbox(session: Session, actor: options.Actor = None, limit: Limit = 50) -> Answer:
+    """List what you can decide on now: entitled, in step, in time, not your own, not decided yet. Oldest first."""
+    from governance.cli.actors import actor_of
+
+    who = actor_of(actor)
+    with current_views(session, "approvals") as views:
+        rows = views.inbox(who, limit=limit).items
+    roles = ", ".join((*who.roles, *who.groups)) or "no role; name yours with --as NAME:ROLE"
+    return Answer({"items": _documents(rows)}, lambda: _inbox_view(rows, f"Nothing waits for {who.id} ({roles})."))
+
+
+@command(app, "reviews", DECIDE)
+def reviews(session: Session, limit: Limit = 50) -> Answer:
+    """List the open reviews of broken glass, the one due first on top."""
+    with current_views(session, "agenda") as views:
+        rows = views.agenda(due="review", limit=limit).items
+    return Answer({"items": _documents(rows)}, lambda: _agenda_view(rows, "No review is open."))
+
+
+@command(app, "doctor", STORE)
+def doctor(session: Session) -> Answer:
+    """Look for what waits in vain: requirements that nobody can meet, and what is overdue. Exit code 1 if anything is.
+
+    Who could meet a requirement is asked of the directory of your application (--app).
+    """
+    with current_views(session, "agenda", "approvals") as views:
+        overdue = views.agenda(due=["review", "request-deadline", "approval-deadline"], due_to=datetime.now(UTC)).items
+        waiting = list(_waiting(views))
+    with session.store() as governance:
+        writers = [each.model_dump() for each in governance.log.event_recorder.open_writers()]
+        hopeless = [found for row in waiting if (found := _hopeless(governance, row)) is not None]
+    data = {"overdue": _documents(overdue), "unsatisfiable": hopeless, "open_writers": writers}
+    ill = bool(overdue or hopeless)
+    return Answer(data, lambda: _doctor_view(overdue, hopeless), Exit.ERROR if ill else Exit.DONE)
+
+
+def _waiting(views: "Views") -> "Iterator[ApprovalRow]":
+    after: str | None = None
+    while True:
+        page = views.approvals(status="open", request_status="pending", limit=PAGE, after=after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
+
+
+def _hopeless(governance: Any, row: "ApprovalRow") -> dict[str, Any] | None:
+    """Return the requirement if fewer people can decide on it now than it still needs, as far as that is known."""
+    for each in governance.explain(row.request_id).requirements:
+        if each.id == row.requirement_id and each.people is not None and len(each.people) < each.missing:
+            return {
+                "request_id": row.request_id,
+                "requirement_id": each.id,
+                "missing": each.missing,
+                "people": list(each.people),
+                "who": list(each.who),
+            }
+    return None
+
+
+def _documents(rows: Any) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from pydantic import TypeAdapter
+
+    items = [asdict(each) for each in rows]
+    dumped: list[dict[str, Any]] = TypeAdapter(list[dict[str, Any]]).dump_python(items, mode="json")
+    return dumped
+
+
+def _inbox_view(rows: "tuple[ApprovalRow, ...]", nothing: str) -> "RenderableType":
+    from rich.text import Text
+
+    from governance.cli import render
+    from governance.cli.text import short, visible
+
+    if not rows:
+        return Text(visible(nothing))
+    lines = []
+    for row in rows:
+        before = f"{row.decide_before:%Y-%m-%d %H:%M}" if row.decide_before else "never"
+        asked = f"{len(row.granted_by)} of {row.quorum}"
+        told = (row.requirement_id, row.mutation_type, row.state_id, row.requester, asked, before)
+        lines.append((Text(short(row.request_id)), *(Text(visible(each, limit=60)) for each in told)))
+    return render.grid(lines, titles=("request", "id", "what", "state", "asked by", "given", "before"))
+
+
+def _agenda_view(rows: "tuple[AgendaRow, ...]", nothing: str) -> "RenderableType":
+    from rich.text import Text
+
+    from governance.cli import render
+    from governance.cli.text import short, visible
+
+    if not rows:
+        return Text(nothing)
+    lines = []
+    for row in rows:
+        told = (f"{row.due_at:%Y-%m-%d %H:%M}", _DUE.get(row.due, row.due), row.mutation_type, row.state_id)
+        lines.append((Text(short(row.request_id)), *(Text(visible(each, limit=60)) for each in told)))
+    return render.grid(lines, titles=("request", "due", "what is due", "mutation", "state"))
+
+
+def _doctor_view(overdue: "tuple[AgendaRow, ...]", hopeless: list[dict[str, Any]]) -> "RenderableType":
+    from rich.console import Group
+    from rich.text import Text
+
+    from governance.cli import render
+    from governance.cli.text import short, visible
+
+    if not overdue and not hopeless:
+        return Text("Nothing waits in vain.")
+    parts: list[RenderableType] = []
+    if overdue:
+        parts += [render.heading("Overdue"), render.indented(_agenda_view(overdue, ""))]
+    for each in hopeless:
+        who, people = ", ".join(each["who"]), ", ".join(each["people"]) or "nobody"
+        told = f"requirement {each['requirement_id']} needs {each['missing']} more by {who}; {people} could decide"
+        parts.append(Text(visible(f"{short(each['request_id'])}: {told}: gov reassign", limit=400)))
+    return Group(*parts)
