@@ -1,13 +1,14 @@
 """Load, decide, append: the only way to change anything, and the questions that can be asked of it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 from governance.batch_commands import BatchCommands
 from governance.batch_execution import BatchExecutor
 from governance.batching import Batches
+from governance.clock import utc_clock
 from governance.compensating import compensation_of
 from governance.decisions import Decisions, RequestId
 from governance.directory import Directory, DirectoryLookup
@@ -54,7 +55,7 @@ class Governance(Decisions, BatchCommands):
     ) -> None:
         self.settings = settings or Settings()
         self.log = log
-        self._clock = clock or _utc_now
+        self._clock = utc_clock(clock)
         self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes)
         self._repository = Repository(log, self.settings.cached_requests)
         self._directory = (
@@ -293,8 +294,5 @@ class Governance(Decisions, BatchCommands):
 
 
 def _submission(arguments: dict[str, Any]) -> Submission:
-    return Submission.model_construct(**{key: value for key, value in arguments.items() if key not in {"self", "mode"}})
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    given = {key: value for key, value in arguments.items() if key not in {"self", "mode"}}
+    return Submission.sound(**given, compensates=None)

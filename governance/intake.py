@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from governance.domain.actors import Actor
 from governance.domain.catalog import Catalog
@@ -18,13 +18,12 @@ from governance.domain.json_limits import MAX_SAFE_INTEGER, check_json, input_er
 from governance.domain.mutations import Mutation
 from governance.domain.requirements import Requirement
 from governance.domain.terms import CompensationLink
+from governance.domain.values import Value
 from governance.ids import request_key
 
 
-class Submission(BaseModel):
+class Submission(Value):
     """The arguments of `submit` as the caller gave them."""
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
 
     mutation: Any
     state_id: Any

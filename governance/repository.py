@@ -78,9 +78,10 @@ class Repository:
         """Return the latest version of a state, None for one that does not exist yet."""
         kept = self._states.get(state_id)
         if kept is not None and not fresh:
-            return kept
+            return kept if kept.version else None
         news = self._log.latest(state_stream(state_id))
         if not news:
+            self._states.keep(state_id, StateVersion(id=state_id))  # that it does not exist is worth keeping too
             return None
         state = state_version(news[0])
         self._states.keep(state_id, state)

@@ -143,7 +143,8 @@ def _story(request_id: str, rows: Iterable[Row], wrong: list[str]) -> MutationRe
         wrong.append(error.message)
         return None
     for each in executed:
-        wrong += _ran(request_id, each, made.get(_made(each)))
+        wrong += _ran(request_id, each, made.pop(_made(each), None))
+    wrong += [f"version {version} of {stream} is nothing that the request made" for stream, version in made]
     if lawful.request is None:
         wrong.append("the receipt does not hold the request's events")
     return lawful.request

@@ -6,10 +6,12 @@ from governance.cli import read, listing  # isort: skip
 from governance.cli import audit, audit_proving, audit_exporting, keys  # isort: skip
 from governance.cli import database, demo  # isort: skip
 from governance.cli import policy  # isort: skip
-from governance.cli.groups import ASK, AUDIT, STORE, app
+from governance.cli.groups import ASK, AUDIT, LOOK, STORE, app
 from projections import cli as views
+from projections import plots
 
 app.add_typer(policy.app, name="policy", rich_help_panel=ASK)
+app.add_typer(plots.app, name="plot", rich_help_panel=LOOK)
 app.add_typer(views.app, name="projections", rich_help_panel=STORE)
 app.add_typer(audit.app, name="audit", rich_help_panel=AUDIT)
 app.add_typer(keys.app, name="keys", rich_help_panel=AUDIT)

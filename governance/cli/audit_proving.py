@@ -239,6 +239,7 @@ def _code(failed: bool) -> Exit:
 
 
 def _line(text: str) -> Any:
+    from rich.console import Group
     from rich.text import Text
 
-    return Text(text, no_wrap=True, overflow="ignore")
+    return Group(Text(text, no_wrap=True, overflow="ignore"))  # alone, it would be wrapped after all

@@ -41,6 +41,11 @@ _NEXT = {
     "directory-unavailable": "try again when the directory of roles and groups answers",
     "outcome-unknown": "look (gov list) before you repeat it",
     "view-busy": "somebody else brings the view up to date; try again",
+    "unknown-view": "gov projections list shows the views; those of your own are named with --views",
+    "view-not-built": "gov projections run --once builds it; gov projections run keeps it up to date",
+    "view-outdated": "gov projections rebuild VIEW builds it anew beside the old rows, and switches",
+    "view-newer": "run the program that wrote it, or gov projections rebuild VIEW with this one",
+    "log-mismatch": "if a backup was restored: gov projections rebuild builds the views from the log that there is",
     "approved-content": "somebody changed the store behind governance, or it is damaged; compare with a backup",
 }
 
@@ -88,6 +93,8 @@ def _next(error: GovernanceError) -> str | None:
         return "gov show REQUEST shows its requirements"
     if error.rule == "configuration" and "run the migrations" in error.message:
         return "gov db init brings the tables up to date"
+    if error.rule == "configuration" and "there is no store" in error.message:
+        return "gov db init makes one; --url (GOVERNANCE_URL) says where it is"
     return _NEXT.get(error.rule)
 
 

@@ -4,7 +4,9 @@ import os
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import psycopg
 from eventsourcing.persistence import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from governance.event_store.postgres import PostgresRecorder
 from governance.event_store.recorder import EventRecorder, UnsafeStore
@@ -30,7 +32,7 @@ def open_recorder(url: str, *, settings: RecorderSettings | None = None) -> Even
         conninfo, schema = split_schema(url)
         if schema:
             settings = RecorderSettings(**{**settings.model_dump(), "database_schema": schema})
-        return PostgresRecorder(conninfo, settings)
+        return PostgresRecorder(_checked(conninfo), settings)
     msg = f"not the URL of a store: {url.split('://', maxsplit=1)[0]}://… (known: sqlite, postgresql)"
     raise ProgrammingError(msg)
 
@@ -44,6 +46,16 @@ def sqlite_path(url: str) -> str:
         msg = "a file's URL has three slashes, or four for an absolute path: sqlite:///events.db"
         raise ProgrammingError(msg)
     return path[1:]
+
+
+def _checked(conninfo: str) -> str:
+    """Returns the URL; raises ProgrammingError if libpq cannot read it, without telling what is in it."""
+    try:
+        conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        msg = "libpq cannot read the URL of the PostgreSQL store"
+        raise ProgrammingError(msg) from None
+    return conninfo
 
 
 def split_schema(url: str) -> tuple[str, str | None]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import DataError, Notification, PersistenceError
+from eventsourcing.persistence import DataError, Notification, PersistenceError, ProgrammingError
 from eventsourcing.utils import Environment, EnvType
 
 from governance.domain.errors import (
@@ -122,6 +122,6 @@ def translated(error: PersistenceError) -> GovernanceError:
             return OutcomeUnknownError(f"the outcome could not be found out in time ({error}); ask before repeating")
         case DataError():
             return InputError(f"the store cannot hold this: {error}", field="event")
-        case SchemaOutdated() | UnsafeStore():
+        case SchemaOutdated() | UnsafeStore() | ProgrammingError():
             return ConfigurationError(str(error))
     return StoreUnavailableError(f"the store did not answer in time: {error}")

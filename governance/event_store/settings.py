@@ -34,3 +34,5 @@ class RecorderSettings(BaseModel):
     """The PostgreSQL schema that holds the tables; SQLite has none."""
     create_schema: bool = True
     """Whether opening a store creates or migrates its tables; if not, an outdated store is refused."""
+    accept_outdated: bool = False
+    """Whether a store with outdated tables, or none, is opened as it is: to look at them and to migrate them."""

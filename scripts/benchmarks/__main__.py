@@ -1,8 +1,12 @@
-"""Run benchmarks: `scripts/bench append --callers 1,16 --seconds 3 --rounds 3 [--json]`; `scripts/bench report` writes.
+"""Run benchmarks, as in `scripts/bench append --callers 1,16 --seconds 3 --rounds 3 --json`.
 
-Tables: `loop` (commands, life cycles, direct mutations), `append` (from pgbench to the whole command path, by callers and
-processes, conflicts, life cycles, SQLite; with `--slow-disk 1` on a server whose disk writes take 1 ms longer), `growth`
-(10 thousand and a million requests), `policies`, and `all` of them. `report a.json …` writes docs/reference/performance.md.
+loop      commands, life cycles and direct mutations
+append    from pgbench to the whole command path, by callers and processes; conflicts, life cycles, SQLite;
+          with --slow-disk 1 on a server of its own whose disk writes take 1 ms longer
+growth    one command on a store with 10 thousand requests and on one with a million
+policies  what asking one policy, or ten, adds to a submission
+all       all of these
+report    writes docs/reference/performance.md from the JSON of runs: scripts/bench report a.json b.json
 """
 
 import argparse

@@ -92,13 +92,14 @@ def on_sqlite(folder: Path, callers: int, seconds: float) -> Table:
     url = f"sqlite:///{folder / f'append-{callers}.db'}"
     title = f"SQLite, {callers} caller{'s' if callers > 1 else ''} (the raw driver: 1)"
     table = _together(title, url, (PLAIN, RECORDER, COMMAND), callers, seconds)
-    contenders = {RAW: partial(rate, raw, callers=1, seconds=seconds), **table.contenders}
+    contenders: dict[str, Callable[[], Rate]] = {RAW: partial(rate, raw, callers=1, seconds=seconds)}
+    contenders.update(table.contenders)
     return Table(title, contenders, RAW, table.ended)
 
 
 def _together(title: str, url: str, names: Sequence[str], callers: int, seconds: float) -> Table:
     stack = ExitStack()
-    contenders = {
-        name: partial(rate, stack.enter_context(working(name, url)), callers=callers, seconds=seconds) for name in names
-    }
+    contenders: dict[str, Callable[[], Rate]] = {}
+    for name in names:
+        contenders[name] = partial(rate, stack.enter_context(working(name, url)), callers=callers, seconds=seconds)
     return Table(title, contenders, names[0], stack.close)

@@ -12,10 +12,10 @@ PAGE = Path("docs/reference/performance.md")
 _HEAD = """\
 # Performance
 
-Written by `scripts/bench report` from the JSON of runs of `scripts/bench`. Limit, peer and product took turns in each run,
-on one machine that server and clients share. A rate is the median of the rounds, a ratio the median of the ratios of the
-rounds; p50 and p99 are those of the round with the median rate, in milliseconds (of pgbench, the mean). Rates of different
-machines, and of different hours of a shared one, cannot be compared; ratios of one table can.
+Written by `scripts/bench report` from the JSON of runs of `scripts/bench`. Limit, peer and product took turns in each
+run, on one machine that server and clients share. A rate is the median of the rounds, a ratio the median of the ratios
+of the rounds; p50 and p99 are those of the round with the median rate, in milliseconds (of pgbench, the mean). Rates of
+different machines, and of different hours of a shared one, cannot be compared; ratios of one table can.
 
 - **pgbench, one insert**: a prepared single-row insert, one durable commit each, into a table with the same columns and
   indexes, by PostgreSQL's own load generator: what the server can do at best without sharing commits.

@@ -15,7 +15,8 @@ from governance.domain import errors
 from tests import PROJECT
 from tests.commands import Shell, gov
 
-HEAVY = ("pydantic", "eventsourcing", "sqlalchemy", "psycopg", "governance.application")
+WITHOUT_APPLICATION = {"projections", "plot"}
+HEAVY = ("pydantic", "eventsourcing", "sqlalchemy", "psycopg", "matplotlib", "governance.application")
 
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
@@ -34,11 +35,14 @@ def test_the_reference_is_what_the_commands_say() -> None:
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda each: " ".join(each[0]) if isinstance(each, tuple) else "")
-def test_every_command_has_help_and_takes_json_app_and_url(command: tuple[tuple[str, ...], Any]) -> None:
+def test_every_command_has_help_and_takes_json_url_and_an_application_if_it_needs_one(
+    command: tuple[tuple[str, ...], Any],
+) -> None:
     path, described = command
     options = {name for parameter in described.params for name in parameter.opts}
 
-    assert {"--json", "--app", "--url"} <= options
+    assert {"--json", "--url"} <= options
+    assert ("--app" in options) != (path[0] in WITHOUT_APPLICATION)
     assert all(parameter.help for parameter in described.params if parameter.name != "help")
     shown = gov(*path, "--help")
     assert shown.code == 0

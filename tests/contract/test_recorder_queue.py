@@ -8,6 +8,7 @@ from time import sleep
 import pytest
 from eventsourcing.persistence import DataError, StoredEvent
 
+from governance.event_store import group_commit
 from governance.event_store.append import Append
 from governance.event_store.deadline import Deadline
 from governance.event_store.group_commit import FlushSpoiled, GroupCommit, Outcome
@@ -138,3 +139,65 @@ def test_closed_queue_takes_nothing_more() -> None:
     lane.close(Deadline.after(1))
     with pytest.raises(StoreUnavailable, match="closed"):
         lane.append(append(2))
+
+
+def test_callers_that_come_back_share_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LONGEST_GATHER_SECONDS", 5.0)
+    store = Store()
+    store.gate.set()
+    store.before = lambda appends: sleep(0.05)
+    lane = GroupCommit(store.flush, SETTINGS)
+
+    def call(first: int) -> None:
+        for number in range(first, first + 5):
+            assert lane.append(append(number)) == [number]
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(call, range(10, 50, 10)))
+    assert sorted(number for flush in store.flushes for number in flush) == [
+        each + number for each in range(10, 50, 10) for number in range(5)
+    ]
+    assert max(len(flush) for flush in store.flushes) == 4
+
+
+def test_lone_caller_never_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LONGEST_GATHER_SECONDS", 1_000.0)
+    monkeypatch.setattr(group_commit, "GATHER_SHARE", 1_000_000.0)
+    store = Store()
+    store.gate.set()
+    lane = GroupCommit(store.flush, SETTINGS)
+    for number in range(5):
+        assert lane.append(append(number)) == [number]
+
+
+def test_callers_that_stay_away_are_waited_for_once_at_most() -> None:
+    store = Store()
+    lane = GroupCommit(store.flush, SETTINGS)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(lane.append, append(0))
+        wait_for_flush(store)
+        others = [threads.submit(lane.append, append(number)) for number in range(1, 9)]
+        sleep(0.05)
+        store.gate.set()
+        first.result()
+        for one in others:
+            one.result()
+    for number in (10, 11, 12):
+        assert lane.append(append(number)) == [number]
+    assert store.flushes[-3:] == [[10], [11], [12]]
+
+
+def test_leader_interrupted_while_it_waits_for_company_leaves_a_working_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    lane = GroupCommit(store.flush, SETTINGS)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lane, "_gather", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            lane.append(append(1))
+    store.gate.set()
+    assert lane.append(append(2)) == [2]
+    assert store.flushes == [[2]]

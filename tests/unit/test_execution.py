@@ -166,3 +166,12 @@ def test_every_event_is_a_line_of_the_request_s_own_story() -> None:
     assert request.decisions[3].by == ALAN
     assert request.version == 7
     assert evaluation(NOBODY, ADA).change_set == request.change_set
+
+
+def test_request_that_cannot_be_renewed_keeps_what_was_approved() -> None:
+    history = approved(*submitted(approval(role="lead", expires_at=START + HOUR), stale="renew"))
+    (resolved, _) = given(*history).when(RENEWED, now=START + HOUR).decided()
+    assert isinstance(resolved, VersionResolved)
+    assert resolved.outcome == "rejected_as_stale"
+    request = given(*history).when(RENEWED, now=START + HOUR).then_request()
+    assert [each.status for each in request.requirements] == ["satisfied"]
