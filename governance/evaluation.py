@@ -185,7 +185,7 @@ def _endless(evaluation: Evaluation, amended: Amended) -> Evaluation:
 
 
 def _context(request: MutationRequest, state: StateVersion, change_set: Any, now: datetime) -> Context:
-    return Context.model_construct(
+    return Context.sound(
         request_id=request.id,
         state_id=request.state_id,
         state_version=state.version,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
         ViewOutdatedError,
         WaitTimeoutError,
     )
-    from projections.filters import Filter, field, read_filter
+    from projections.events import REQUEST, STATE, AnyEvent
+    from projections.filters import Fields, Filter, Labels, Plain, Words, field, read_filter
     from projections.labels import pair
     from projections.paging import Page
     from projections.queries import Views
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from projections.rows import RequestRow
     from projections.runner import Projections
     from projections.status import Status
+    from projections.tables import KEY, POSITION, Json, Key, Moment, ViewTable, stored_moment
     from projections.view import Rows, View
     from projections.views import VIEWS
 
@@ -30,7 +32,8 @@ _WHERE = {
         "LogMismatchError", "NewerViewError", "ProjectionError", "UnknownViewError", "ViewBusyError",
         "ViewNotBuiltError", "ViewOutdatedError", "WaitTimeoutError",
     ),
-    "filters": ("Filter", "field", "read_filter"),
+    "events": ("REQUEST", "STATE", "AnyEvent"),
+    "filters": ("Fields", "Filter", "Labels", "Plain", "Words", "field", "read_filter"),
     "labels": ("pair",),
     "paging": ("Page",),
     "queries": ("Views",),
@@ -38,18 +41,30 @@ _WHERE = {
     "rows": ("RequestRow",),
     "runner": ("Projections",),
     "status": ("Status",),
+    "tables": ("KEY", "POSITION", "Json", "Key", "Moment", "ViewTable", "stored_moment"),
     "view": ("Rows", "View"),
     "views": ("VIEWS",),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
+    "KEY",
+    "POSITION",
+    "REQUEST",
+    "STATE",
     "VIEWS",
+    "AnyEvent",
     "Count",
+    "Fields",
     "Filter",
+    "Json",
+    "Key",
+    "Labels",
     "LogMismatchError",
+    "Moment",
     "NewerViewError",
     "Page",
+    "Plain",
     "ProjectionError",
     "Projections",
     "RequestRow",
@@ -60,11 +75,14 @@ __all__ = [
     "ViewBusyError",
     "ViewNotBuiltError",
     "ViewOutdatedError",
+    "ViewTable",
     "Views",
     "WaitTimeoutError",
+    "Words",
     "field",
     "pair",
     "read_filter",
+    "stored_moment",
 ]
 
 

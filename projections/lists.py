@@ -9,6 +9,7 @@ from projections.database import Database
 from projections.errors import UnknownViewError, ViewNotBuiltError, WaitTimeoutError
 from projections.filters import Filter
 from projections.generations import generations
+from projections.loading import by_name
 from projections.paging import Page
 from projections.reading import EVERYTHING, Ask, Count, Found, Reader
 from projections.view import View
@@ -24,7 +25,9 @@ class Lists:
     def __init__(self, url: str, views: Iterable[type[View[Any]]] = VIEWS, database_schema: str = "governance") -> None:
         self._database = Database(url, database_schema)
         about = Reader(self._database, Requests)
-        self._readers: Mapping[str, Reader] = {view.name: Reader(self._database, view, about) for view in views}
+        self._readers: Mapping[str, Reader] = {
+            name: Reader(self._database, view, about) for name, view in by_name(views).items()
+        }
 
     @classmethod
     def open(cls, url: str, *, views: Iterable[type[View[Any]]] = VIEWS, database_schema: str = "governance") -> Self:

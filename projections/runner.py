@@ -16,6 +16,7 @@ from projections.differences import Comparison
 from projections.errors import LostRaceError, ProjectionError, UnknownViewError, ViewBusyError
 from projections.feed import Feed
 from projections.generations import Generation, change, check_definition, generations, prepare
+from projections.loading import by_name
 from projections.locks import WorkLock
 from projections.parking import ParkedEvent, Retry, parked_events, skip
 from projections.rebuild import Builder, Rebuilt, Report
@@ -35,7 +36,7 @@ class Projections:
         self, url: str, views: Iterable[type[View[Any]]] = VIEWS, settings: RecorderSettings | None = None
     ) -> None:
         settings = settings or RecorderSettings(create_schema=False)
-        self._views: Mapping[str, View[Any]] = {view.name: view() for view in views}
+        self._views: Mapping[str, View[Any]] = {name: view() for name, view in by_name(views).items()}
         self._database = Database(url, settings.database_schema)
         with translated_errors():
             self._log = EventLog(open_recorder(url, settings=settings))

@@ -16,6 +16,7 @@ from governance.audit.keeping import KeptTree
 from governance.audit.keys import KeyStore
 from governance.audit.notes import Checkpoint
 from governance.audit.verifying import Report, Verification, Watch
+from governance.audit.workers import Workers
 from governance.event_store.audit_connection import AuditConnection
 from governance.event_store.audit_rows import AuditRows
 from governance.event_store.tree_tables import TreeTables
@@ -52,9 +53,11 @@ class Signed:
         self.anchors.append(Anchor(f"at {checkpoint.size}", checkpoint))
         return signed
 
-    def verify(self, *, anchors: Sequence[Anchor] | None = None, meaning: bool = True) -> Report:
+    def verify(
+        self, *, anchors: Sequence[Anchor] | None = None, meaning: bool = True, workers: Workers | None = None
+    ) -> Report:
         with opened(self.url) as (rows, tables):
-            verification = Verification(rows, tables, self.anchors if anchors is None else anchors)
+            verification = Verification(rows, tables, self.anchors if anchors is None else anchors, workers)
             return verification.run(verification.begin(), Watch(), meaning=meaning)
 
 

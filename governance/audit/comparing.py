@@ -1,5 +1,6 @@
 """Reading every row once, in order: hashed, compared with the kept tree, and folded into the roots that follow."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -70,6 +71,7 @@ class Comparison:
         self._sizes = frozenset(sizes)
         self._pages = rows.pages(so_far.position, upto)
         self._waiting: list[Row] = []
+        self._used = 0
         self._so_far = so_far
         self._problems = problems
 
@@ -83,13 +85,12 @@ class Comparison:
         if b"".join(hashes) != tile.hashes or tuple(row[0] for row in rows) != positions:
             self._differ(tile, positions, {row[0]: hashed for row, hashed in zip(rows, hashes, strict=True)})
         self._grow(rows, hashes)
-        stored = [tile.hashes[at : at + HASH_BYTES] for at in range(0, len(tile.hashes), HASH_BYTES)]
-        _grow(self._so_far.stored, stored, self._sizes, self._so_far.stored_roots)
+        self._grow_stored(tile, hashes)
         self._so_far.stored_position = positions[-1]
 
     def rest(self) -> Iterator[int]:
         """Take in the rows behind the kept tree; return the position after each lot of them."""
-        while rows := list(self._some_rows()):
+        while rows := self._some_rows():
             self._grow(rows, self._hashes(rows))
             yield rows[-1][0]
 
@@ -106,19 +107,21 @@ class Comparison:
 
     def _rows_upto(self, position: int) -> Iterator[Row]:
         while True:
-            while self._waiting and self._waiting[-1][0] <= position:
-                yield self._waiting.pop()
-            if self._waiting or not self._read():
+            end = bisect_right(self._waiting, position, lo=self._used, key=_position)
+            yield from self._waiting[self._used : end]
+            self._used = end
+            if end < len(self._waiting) or not self._read():
                 return
 
-    def _some_rows(self) -> Iterator[Row]:
-        for _ in range(TILE):
-            if not self._waiting and not self._read():
-                return
-            yield self._waiting.pop()
+    def _some_rows(self) -> list[Row]:
+        if self._used == len(self._waiting) and not self._read():
+            return []
+        rows = self._waiting[self._used : self._used + TILE]
+        self._used += len(rows)
+        return rows
 
     def _read(self) -> bool:
-        self._waiting = next(self._pages, [])[::-1]
+        self._waiting, self._used = next(self._pages, []), 0
         return bool(self._waiting)
 
     def _hashes(self, rows: Sequence[Row]) -> list[bytes]:
@@ -136,12 +139,23 @@ class Comparison:
 
     def _grow(self, rows: Sequence[Row], hashes: list[bytes]) -> None:
         so_far = self._so_far
-        for nth, row in enumerate(rows, start=so_far.actual.size + 1):
-            if nth in self._sizes:
-                so_far.last_positions[nth] = row[0]
+        before = so_far.actual.size
+        for size in self._sizes:
+            if before < size <= before + len(rows):
+                so_far.last_positions[size] = rows[size - before - 1][0]
         _grow(so_far.actual, hashes, self._sizes, so_far.actual_roots)
         if rows:
             so_far.position = rows[-1][0]
+
+    def _grow_stored(self, tile: Tile, hashes: list[bytes]) -> None:
+        so_far = self._so_far
+        stored = [tile.hashes[at : at + HASH_BYTES] for at in range(0, len(tile.hashes), HASH_BYTES)]
+        if stored == hashes and so_far.actual.size == so_far.stored.size + len(stored) and not so_far.differences:
+            # As long as nothing differs the two trees are one: no need to hash it twice.
+            so_far.stored = so_far.actual.copy()
+            so_far.stored_roots = dict(so_far.actual_roots)
+        else:
+            _grow(so_far.stored, stored, self._sizes, so_far.stored_roots)
 
     def _differ(self, tile: Tile, positions: Sequence[int], found: dict[int, bytes]) -> None:
         start = tile.number * TILE
@@ -160,6 +174,10 @@ class Comparison:
         self._so_far.difference_count += 1
         if len(self._so_far.differences) < _MOST_DIFFERENCES:
             self._so_far.differences.append(difference)
+
+
+def _position(row: Row) -> int:
+    return row[0]
 
 
 def _grow(frontier: Frontier, hashes: list[bytes], sizes: frozenset[int], roots: dict[int, bytes]) -> None:

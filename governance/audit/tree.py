@@ -1,6 +1,7 @@
 """The Merkle tree of RFC 6962 over hashes that are kept elsewhere: roots, proofs, and growing by a frontier."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -14,6 +15,7 @@ Node = Callable[[int, int], bytes]
 """Gives the hash of the complete subtree of 2^level leaves with the given number among those of its level."""
 
 
+@lru_cache(maxsize=16)  # a tile is folded several times in a row: where it stands, and for the level above
 def fold(hashes: bytes) -> bytes:
     """Return the root over a power of two of hashes that stand one behind the other."""
     while len(hashes) > HASH_BYTES:

@@ -12,6 +12,7 @@ from governance.audit.levels import Levels
 from governance.audit.meaning import Meaning
 from governance.audit.problems import Problem, Problems
 from governance.audit.tree import TILE, Frontier
+from governance.audit.workers import Workers
 from governance.event_store.audit_rows import AuditRows
 from governance.event_store.tree_tables import TreeTables
 
@@ -90,10 +91,13 @@ class Report:
 class Verification:
     """Verifies one log. Reads only; needs no tables of its own, and compares with the kept tree where there is one."""
 
-    def __init__(self, rows: AuditRows, tables: TreeTables, anchors: Sequence[Anchor]) -> None:
+    def __init__(
+        self, rows: AuditRows, tables: TreeTables, anchors: Sequence[Anchor], workers: Workers | None = None
+    ) -> None:
         self._rows = rows
         self._tables = tables
         self._anchors = tuple(anchors)
+        self._workers = workers
         self._saved_at = 0.0
 
     def begin(self, after: Anchor | None = None) -> Progress:
@@ -161,12 +165,27 @@ class Verification:
         return [Problem(None, "tree", told)]
 
     def _mean(self, progress: Progress, watch: Watch) -> None:
+        if self._workers is not None:
+            self._mean_in_parallel(self._workers, progress, watch)
+            return
         meaning = Meaning(self._rows, progress.problems)
         for stream, count in meaning.check(self._rows.by_stream(progress.upto, after=progress.stream)):
             progress.meant += count
             watch.tell("streams", progress.meant, progress.compared.actual.size)
             if meaning.settled:
                 progress.stream = stream.decode("utf-8", "surrogateescape")
+                self._save(progress, watch)
+
+    def _mean_in_parallel(self, workers: Workers, progress: Progress, watch: Watch) -> None:
+        ranges = self._rows.ranges(workers.events, progress.stream)
+        for done in workers.checked(progress.upto, ranges):
+            progress.meant += done.events
+            for problem in done.problems.in_order():
+                progress.problems.add(problem)
+            progress.problems.count += done.problems.count - len(done.problems.kept)
+            watch.tell("streams", progress.meant, progress.compared.actual.size)
+            if done.last is not None:
+                progress.stream = done.last
                 self._save(progress, watch)
 
     def _save(self, progress: Progress, watch: Watch) -> None:

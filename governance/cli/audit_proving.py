@@ -48,6 +48,9 @@ Resume = Annotated[
     str | None,
     typer.Option("--resume", metavar="FILE", help="Keep the progress there, and go on from it if it is there."),
 ]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="In so many processes. (default: one per core)")
+]
 Quick = Annotated[bool, typer.Option("--hashes-only", help="Do not look at what the events mean.", show_default=False)]
 At = Annotated[int, typer.Argument(metavar="POSITION", help="The position of an event.")]
 Check = Annotated[str | None, typer.Option("--check", metavar="FILE", help="Check this receipt; needs no store.")]
@@ -87,6 +90,7 @@ def verify(
     from_: From = None,
     hashes_only: Quick = False,
     resume: Resume = None,
+    jobs: Jobs = None,
     keys: KeysDirectory = DEFAULT_KEYS,
 ) -> Answer:
     """Hash every stored event again, compare with tree and checkpoints, and check what the events mean.
@@ -94,12 +98,13 @@ def verify(
     Exits with 6, naming the first bad position, if anything is not as it was or makes no sense. Changes nothing.
     """
     from governance.audit.verifying import Verification, Watch
-    from governance.cli.audit_watching import report_view, resumed, watched
+    from governance.cli.audit_watching import report_view, resumed, watched, workers_for
 
     known = anchors(checkpoint or (), key_store(keys))
     after = next(iter(anchors([from_], key_store(keys))), None) if from_ else None
     with audited(session) as store, watched(session) as tell:
-        verification = Verification(store.rows, store.tables, [*known, *([after] if after else [])])
+        every = [*known, *([after] if after else [])]
+        verification = Verification(store.rows, store.tables, every, workers_for(session, store, jobs))
         progress, save = resumed(resume, lambda: verification.begin(after))
         report = verification.run(progress, Watch(tell, save), meaning=not hashes_only)
     if resume:

@@ -1,6 +1,7 @@
 """How a verification looks to people while it runs and when it is done, and how it is taken up again."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from governance.cli import render
+from governance.cli.audit_opening import Audited
 from governance.cli.commands import console
 from governance.cli.session import Session
 from governance.cli.text import visible
@@ -19,6 +21,7 @@ from governance.domain.errors import InputError
 if TYPE_CHECKING:
     from governance.audit.receipts import Checked
     from governance.audit.verifying import Progress, Report
+    from governance.audit.workers import Workers
 
 Tell = Callable[[str, int, int], None]
 _SHOWN = 20
@@ -58,6 +61,17 @@ def resumed(file: str | None, begin: "Callable[[], Progress]") -> "tuple[Progres
             msg = f"resume: {file} is the progress of a verification with other checkpoints, or of another log"
             raise InputError(msg, field="resume")
     return progress, lambda each: replace_file(path, json.dumps(each.document()))
+
+
+def workers_for(session: Session, store: Audited, jobs: int | None) -> "Workers | None":
+    """Return the processes that share the work; None where one is enough."""
+    from governance.audit.workers import EVENTS_AT_ONCE, Workers
+    from governance.settings import Settings
+
+    wanted = jobs or os.cpu_count() or 1
+    if wanted == 1 or (jobs is None and store.rows.numbers().settled < 2 * EVENTS_AT_ONCE):
+        return None
+    return Workers(session.url, Settings().database_schema, wanted)
 
 
 def report_view(report: "Report") -> RenderableType:

@@ -54,8 +54,6 @@ def role(
     session: Session, name: Annotated[str, typer.Argument(metavar="ROLE", help="An existing role of the server.")]
 ) -> Answer:
     """Print the SQL that lets a PostgreSQL role append and read, and nothing else; asks no server."""
-    from rich.text import Text
-
     from governance.event_store.connect import split_schema
     from governance.event_store.postgres_schema import role_sql
     from governance.settings import Settings
@@ -66,7 +64,7 @@ def role(
         raise InputError(msg, field="url")
     schema = split_schema(session.url)[1] or Settings().database_schema
     statements = role_sql(schema, name)
-    return Answer({"role": name, "schema": schema, "sql": statements}, lambda: Text(statements))
+    return Answer({"role": name, "schema": schema, "sql": statements}, lambda: _sql(statements))
 
 
 def _status(session: Session, *, create: bool) -> dict[str, Any]:
@@ -101,9 +99,17 @@ def _migrated(data: dict[str, Any]) -> "RenderableType":
     from rich.text import Text
 
     if not data["applied"]:
-        return Text("\n\n".join(f"{each};" for each in data["statements"]) or "-- the tables are up to date")
+        return _sql("\n\n".join(f"{each};" for each in data["statements"]) or "-- the tables are up to date")
     done = "\n".join(f"applied: {each}" for each in data["steps"])
     return Text(done or "The tables are up to date.")
+
+
+def _sql(text: str) -> "RenderableType":
+    from rich.console import Group
+    from rich.text import Text
+
+    # In a group, because a text of its own would be broken into lines all the same, and a broken line breaks a name.
+    return Group(Text(text, no_wrap=True, overflow="ignore"))
 
 
 def _view(data: dict[str, Any]) -> "RenderableType":

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from copy import deepcopy
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,11 +12,11 @@ from governance.domain.changes import ChangeSet
 from governance.domain.digest import digest
 from governance.domain.errors import ConfigurationError
 from governance.domain.intent import Intent
-from governance.domain.json_limits import input_error
+from governance.domain.json_limits import copied, input_error
 from governance.domain.mutations import Mutation
 from governance.domain.requirements import Requirement
 from governance.domain.terms import CompensationLink
-from governance.domain.values import Id
+from governance.domain.values import Id, Value
 
 Severity = Literal["info", "warning", "error", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
@@ -39,10 +38,10 @@ class Answer(BaseModel):
     metadata: dict[str, JsonValue] = {}
 
 
-class Context(BaseModel):
+class Context(Value):
     """What a policy may look at besides mutation and state: who asks, why, when, and what would change."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(strict=False, extra="ignore")
 
     request_id: str
     state_id: str
@@ -58,8 +57,8 @@ class Context(BaseModel):
 
     def own_copy(self) -> "Context":
         """Return a context of which nothing that can be changed in place is shared with anybody."""
-        intent = self.intent.model_copy(update={"metadata": deepcopy(self.intent.metadata)})
-        return self.model_copy(update={"metadata": deepcopy(self.metadata), "intent": intent})
+        intent = self.intent.model_copy(update={"metadata": copied(self.intent.metadata)})
+        return self.model_copy(update={"metadata": copied(self.metadata), "intent": intent})
 
 
 def allow(reason: str | None = None, *, metadata: dict[str, Any] | None = None) -> Answer:

@@ -17,11 +17,11 @@ _COLUMNS: Final = "SELECT position, stream, version, topic, state FROM {schema}g
 _PAGE: Final = _COLUMNS + "WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
 _STREAMS: Final = (
     _COLUMNS
-    + "WHERE (stream, version, position) > (?, ?, ?) AND stream < ? AND position <= ? "
+    + "WHERE (stream, version, position) > (?, ?, ?) AND stream <= ? AND position <= ? "
     + "ORDER BY stream, version, position LIMIT ?"
 )
 _STREAMS_SQLITE: Final = _STREAMS.replace("(?, ?, ?)", "(CAST(? AS TEXT), ?, ?)").replace(
-    "stream < ?", "stream < CAST(? AS TEXT)"
+    "stream <= ?", "stream <= CAST(? AS TEXT)"
 )
 
 
@@ -66,20 +66,35 @@ class AuditRows:
         """Return the first of the rows after a position and not after another."""
         return self._connection.ask(_PAGE, (after, upto, size))
 
-    def by_stream(self, upto: int, *, category: str | None = None, after: str | None = None) -> Iterator[Row]:
+    def by_stream(
+        self, upto: int, *, category: str | None = None, after: str | None = None, last: str | None = None
+    ) -> Iterator[Row]:
         """Return the rows up to a position stream by stream, in the order of the streams' bytes, oldest first.
 
-        Of one category only if that is given; `after` leaves out the streams up to this one.
+        Of one category only if that is given; `after` leaves out the streams up to this one, `last` those behind it.
         """
         statement = _STREAMS if self._on_postgres else _STREAMS_SQLITE
         first = "" if category is None else f"{category}-"
-        ends = self._text((LAST_STREAM if category is None else f"{category}.").encode())  # "." follows "-"
+        ends = self._text((f"{first}{LAST_STREAM}" if last is None else last).encode())
         place = (self._text((first if after is None else after).encode()), BEFORE if after is None else MAX_VERSION)
         position = BEFORE if after is None else MAX_VERSION
         while page := self._connection.ask(statement, (*place, position, ends, upto, PAGE)):
             yield from page
             position, stream, version = page[-1][:3]
             place = (self._text(stream), version)
+
+    def ranges(self, events: int, after: str | None = None) -> Iterator[tuple[str | None, str | None]]:
+        """Return ranges of streams of about so many events each: behind the first stream, up to the second."""
+        text = "?" if self._on_postgres else "CAST(? AS TEXT)"
+        statement = (
+            f"SELECT stream FROM {{schema}}governance_events WHERE stream > {text} "  # noqa: S608 - a constant
+            "ORDER BY stream, version LIMIT 1 OFFSET ?"
+        )
+        while found := self._connection.ask(statement, (self._text((after or "").encode()), events)):
+            last = bytes(found[0][0]).decode("utf-8", "surrogateescape")
+            yield after, last
+            after = last
+        yield after, None
 
     def stream(self, stream: str) -> Iterator[Row]:
         """Return the rows of one stream, oldest first."""

@@ -30,12 +30,12 @@ Flush: TypeAlias = Callable[[Sequence[Append], Deadline], Sequence[Outcome]]
 
 MIN_FLUSH_SHARE = 0.2
 """An append with less than this share of its budget left is not sent: its outcome might stay unknown."""
-
-
 GATHER_SHARE = 0.5
 """For so much of the time of the last flush, after its end, the next waits for callers that are likely to come back."""
 SHORTEST_GATHER_SECONDS = 0.00005
+"""Waiting for less than this costs more than it brings."""
 LONGEST_GATHER_SECONDS = 0.005
+"""A flush that took long for another reason than the disk is no measure."""
 
 
 class FlushSpoiled(Exception):  # noqa: N818

@@ -52,7 +52,7 @@ def appends(recorder: EventRecorder, *, conflicts: bool = False) -> Work:
         if done % 50 == 0:
             mine.stream = f"mutationRequest-{uuid4()}"
         version = done % 50 + 1
-        if conflicts and version > 1 and done % CONFLICT_EVERY == 0:
+        if conflicts and done % CONFLICT_EVERY == 1:
             version = 1
         with suppress(VersionConflict):
             event = StoredEvent(

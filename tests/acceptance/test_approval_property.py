@@ -136,7 +136,7 @@ def submitted(gov: Governance, asked: list[tuple[str, Actor, Any, Stale]]) -> It
             ).id
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(SUBMITTED, min_size=1, max_size=3), st.lists(STEPS, min_size=5, max_size=40))
 def test_what_ran_had_been_approved_as_an_auditor_would_demand(
     asked: list[tuple[str, Actor, Any, Stale]], steps: list[tuple[Any, ...]]

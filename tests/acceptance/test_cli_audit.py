@@ -128,7 +128,8 @@ def changed(url: str) -> None:
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
             table = connection.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%requests%' AND name NOT LIKE '%label%'"
+                "SELECT name FROM sqlite_master WHERE type = 'table' "
+                "AND name LIKE '%requests%' AND name NOT LIKE '%label%'"
             ).fetchone()[0]
             connection.execute(f"UPDATE \"{table}\" SET status = 'canceled'")
         connection.close()

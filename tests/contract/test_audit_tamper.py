@@ -1,4 +1,4 @@
-"""Whatever is changed behind the product's back is found, at the right position; what is not changed raises no alarm."""
+"""Whatever is changed behind the product's back is found, at the right position; what is whole raises no alarm."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -10,6 +10,7 @@ from governance.audit.checkpoints import make_checkpoint
 from governance.audit.keeping import KeptTree
 from governance.audit.notes import NoteError
 from governance.audit.verifying import Report
+from governance.audit.workers import Workers
 from governance.domain.errors import TamperedError
 from tests.audit_stores import NOW, THOROUGH, Intruder, Signed, opened
 from tests.histories import Play
@@ -82,7 +83,7 @@ def test_every_update_of_a_row_is_found_at_its_position(case: Case) -> None:
 
 
 def changed(row: tuple[Any, ...], column: str, random: Random, taken: set[int]) -> Any:
-    position, stream, version, topic, state = row
+    _, stream, version, topic, state = row
     at = random.randrange(len(state))
     other = {
         "position": random.choice([max(taken) + 1, max(taken) + 50, *(set(range(1, max(taken))) - taken)]),
@@ -306,6 +307,16 @@ def test_an_edited_checkpoint_counts_for_nothing(case: Case) -> None:
         edited = signed[:at] + ("A" if signed[at] != "A" else "B") + signed[at + 1 :]
         with pytest.raises(NoteError):
             case.signed.keys.verified(edited, NOW)
+
+
+def test_several_processes_find_what_one_finds(case: Case) -> None:
+    row = next(each for each in case.intruder.rows() if each[3] == "StateChanged")
+    case.intruder.do("UPDATE governance_events SET version = ? WHERE position = ?", row[2] + 500, row[0])
+
+    alone, together = case.signed.verify(), case.signed.verify(workers=Workers(case.signed.url, "governance", 2, 90))
+
+    assert together.problems == alone.problems
+    assert (together.problem_count, together.meant) == (alone.problem_count, alone.meant)
 
 
 def test_without_a_checkpoint_nothing_is_said_to_be_proven(case: Case) -> None:

@@ -75,7 +75,7 @@ def test_a_revoked_key_counts_for_nothing(keys: KeyStore) -> None:
 
     keys.revoke(key.id, LATER, since=None, reason="lost")
 
-    with pytest.raises(NoteError, match="revoked.*lost"):
+    with pytest.raises(NoteError, match=r"revoked.*lost"):
         keys.verified(text, LATER)
     assert not list(keys.directory.glob("*.private"))
     with pytest.raises(NotFoundError):
