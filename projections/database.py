@@ -19,6 +19,7 @@ from governance.domain.errors import ConfigurationError, StoreUnavailableError
 from governance.event_store.connect import split_schema, sqlite_path
 from projections.errors import RowsRefusedError
 from projections.lock_session import LockSession
+from projections.watched import connect
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another writer of an SQLite file."""
@@ -32,6 +33,11 @@ _KEEPALIVE: Final = {
     "tcp_user_timeout": 6000,
     "connect_timeout": CONNECT_SECONDS,
 }
+_SESSION: Final = (
+    "-c jit=off -c timezone=UTC -c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=6000"
+)
+"""Settings of every session; the server, too, has to notice that we are gone, and let go of our locks."""
 _REFUSALS: Final = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -141,11 +147,11 @@ class Database:
                 write(row)
 
     def _connect(self) -> psycopg.Connection[Any]:
-        settings = f"-c search_path={self.schema} -c statement_timeout={STATEMENT_SECONDS}s -c jit=off -c timezone=UTC"
+        settings = f"-c search_path={self.schema} -c statement_timeout={STATEMENT_SECONDS}s {_SESSION}"
         given = psycopg.conninfo.conninfo_to_dict(self._conninfo)
         given["options"] = f"{given.get('options') or ''} {settings}".strip()
         kept: dict[str, Any] = {**_KEEPALIVE, "application_name": f"projections {self.holder}", **given}
-        return psycopg.connect(autocommit=True, **kept)
+        return connect(kept)
 
     def _postgres(self) -> Engine:
         return create_engine(

@@ -11,6 +11,8 @@ from projections.database import Database
 from projections.tables import LEASES
 
 LEASE_SECONDS: Final = 15.0
+LOOK_AGAIN_SECONDS: Final = 0.5
+"""How long a lock counts as held after its session answered; what is done without it is refused by the checkpoint."""
 _LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 _UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 _HOLDERS: Final = text(
@@ -48,7 +50,7 @@ class WorkLock:
 
     def _take_lock(self) -> bool:
         locks = self._database.locks
-        if self._held is not None and locks.alive(self._held):
+        if self._held is not None and locks.alive(self._held, within=LOOK_AGAIN_SECONDS):
             return True
         taken = locks.ask(_LOCK, self._name)
         self._held = locks.session if taken else None

@@ -224,6 +224,7 @@ class Projections:
                 others = [each for each in standing if each.position > place]
                 upto = min((each.position for each in others), default=target)
                 moved = self._advancer.step(group, upto, batch)
+                self._verified.update({each.key: (each.position, each.anchor) for each in moved})
                 standing = [each for each in (*moved, *others) if each.position < target]
                 if self._lost_a_lock(standing):
                     return

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from governance.audit.hashing import Hashed
 from governance.audit.keeping import unpacked
 from governance.audit.problems import Problem, Problems
-from governance.audit.proofs import HASH_BYTES, event_hashes
+from governance.audit.proofs import HASH_BYTES
 from governance.audit.tree import TILE, TILE_HEIGHT, Frontier, fold
-from governance.event_store.audit_rows import AuditRows, Row
 from governance.event_store.tree_tables import Tile
 
 BEFORE_ALL: Final = -(2**63)
-UNREADABLE: Final = bytes(HASH_BYTES)
 _MOST_DIFFERENCES: Final = 100
 
 
@@ -64,13 +63,12 @@ class Compared:
 
 
 class Comparison:
-    """Compares rows with tiles; what is found goes into `so_far` and `problems`."""
+    """Compares hashed rows with tiles; what is found goes into `so_far` and `problems`."""
 
-    def __init__(self, rows: AuditRows, upto: int, sizes: Sequence[int], so_far: Compared, problems: Problems) -> None:
-        self._upto = upto
+    def __init__(self, source: Iterator[Hashed], sizes: Sequence[int], so_far: Compared, problems: Problems) -> None:
+        self._source = source
         self._sizes = frozenset(sizes)
-        self._pages = rows.pages(so_far.position, upto)
-        self._waiting: list[Row] = []
+        self._waiting = Hashed([], [], [])
         self._used = 0
         self._so_far = so_far
         self._problems = problems
@@ -79,20 +77,20 @@ class Comparison:
         """Compare the rows up to the last position of a tile with it, unless the kept tree has been found broken."""
         if self._so_far.tree_broken or not self._usable(tile):
             return
-        positions = unpacked(tile.positions)
-        rows = list(self._rows_upto(positions[-1]))
-        hashes = self._hashes(rows)
-        if b"".join(hashes) != tile.hashes or tuple(row[0] for row in rows) != positions:
-            self._differ(tile, positions, {row[0]: hashed for row, hashed in zip(rows, hashes, strict=True)})
-        self._grow(rows, hashes)
+        expected = unpacked(tile.positions)
+        positions, hashes = self._upto(expected[-1])
+        if b"".join(hashes) != tile.hashes or tuple(positions) != expected:
+            self._differ(tile, expected, dict(zip(positions, hashes, strict=True)))
+        self._grow(positions, hashes)
         self._grow_stored(tile, hashes)
-        self._so_far.stored_position = positions[-1]
+        self._so_far.stored_position = expected[-1]
 
     def rest(self) -> Iterator[int]:
         """Take in the rows behind the kept tree; return the position after each lot of them."""
-        while rows := self._some_rows():
-            self._grow(rows, self._hashes(rows))
-            yield rows[-1][0]
+        while self._used < len(self._waiting.positions) or self._read():
+            positions, hashes = self._taken(min(self._used + TILE, len(self._waiting.positions)))
+            self._grow(positions, hashes)
+            yield positions[-1]
 
     def _usable(self, tile: Tile) -> bool:
         so_far, positions = self._so_far, unpacked(tile.positions)
@@ -105,47 +103,36 @@ class Comparison:
         self._problems.add(Problem(None, "tree", told))
         return False
 
-    def _rows_upto(self, position: int) -> Iterator[Row]:
+    def _upto(self, position: int) -> tuple[list[int], list[bytes]]:
+        positions: list[int] = []
+        hashes: list[bytes] = []
         while True:
-            end = bisect_right(self._waiting, position, lo=self._used, key=_position)
-            yield from self._waiting[self._used : end]
-            self._used = end
-            if end < len(self._waiting) or not self._read():
-                return
+            end = bisect_right(self._waiting.positions, position, lo=self._used)
+            more = self._taken(end)
+            positions += more[0]
+            hashes += more[1]
+            if end < len(self._waiting.positions) or not self._read():
+                return positions, hashes
 
-    def _some_rows(self) -> list[Row]:
-        if self._used == len(self._waiting) and not self._read():
-            return []
-        rows = self._waiting[self._used : self._used + TILE]
-        self._used += len(rows)
-        return rows
+    def _taken(self, end: int) -> tuple[list[int], list[bytes]]:
+        start, self._used = self._used, end
+        return self._waiting.positions[start:end], self._waiting.hashes[start:end]
 
     def _read(self) -> bool:
-        self._waiting, self._used = next(self._pages, []), 0
-        return bool(self._waiting)
+        self._waiting, self._used = next(self._source, Hashed([], [], [])), 0
+        for problem in self._waiting.problems:
+            self._problems.add(problem)
+        return bool(self._waiting.positions)
 
-    def _hashes(self, rows: Sequence[Row]) -> list[bytes]:
-        try:
-            return event_hashes(rows)
-        except ValueError:
-            return [self._hash(row) for row in rows]
-
-    def _hash(self, row: Row) -> bytes:
-        try:
-            return event_hashes([row])[0]
-        except ValueError as error:
-            self._problems.add(Problem(row[0], "row", str(error)))
-            return UNREADABLE
-
-    def _grow(self, rows: Sequence[Row], hashes: list[bytes]) -> None:
+    def _grow(self, positions: Sequence[int], hashes: list[bytes]) -> None:
         so_far = self._so_far
         before = so_far.actual.size
         for size in self._sizes:
-            if before < size <= before + len(rows):
-                so_far.last_positions[size] = rows[size - before - 1][0]
+            if before < size <= before + len(positions):
+                so_far.last_positions[size] = positions[size - before - 1]
         _grow(so_far.actual, hashes, self._sizes, so_far.actual_roots)
-        if rows:
-            so_far.position = rows[-1][0]
+        if positions:
+            so_far.position = positions[-1]
 
     def _grow_stored(self, tile: Tile, hashes: list[bytes]) -> None:
         so_far = self._so_far
@@ -174,10 +161,6 @@ class Comparison:
         self._so_far.difference_count += 1
         if len(self._so_far.differences) < _MOST_DIFFERENCES:
             self._so_far.differences.append(difference)
-
-
-def _position(row: Row) -> int:
-    return row[0]
 
 
 def _grow(frontier: Frontier, hashes: list[bytes], sizes: frozenset[int], roots: dict[int, bytes]) -> None:

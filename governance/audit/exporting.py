@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final
 
-from governance.audit.export_rows import COLUMNS, exported, line, record
+from governance.audit.export_rows import COLUMNS, Exported, exported, line, record
 from governance.audit.keeping import KeptTree
 from governance.audit.keys import replace_file
 from governance.audit.masking import Mask
@@ -110,12 +110,20 @@ class Export:
         row: Row | None = first
         last, events, masked = first[0], 0, 0
         while row is not None and events < self._order.events_per_file:
-            event = exported(row, self._order.mask)
+            event, text = self._line(row)
             frontier.add(event.leaf)
-            file.write(line(event, self._order.form))
+            file.write(text)
             last, events, masked = row[0], events + 1, masked + event.masked
             row = next(rows, None)
         return row, {"first": first[0], "last": last, "events": events, "masked": masked}
+
+    def _line(self, row: Row) -> tuple[Exported, str]:
+        try:
+            event = exported(row, self._order.mask)
+            return event, line(event, self._order.form)
+        except ValueError as error:
+            msg = f"the row at position {row[0]} cannot be exported: {error}; gov audit verify says more"
+            raise TamperedError(msg, position=row[0]) from None
 
     def _manifest(self, begun: dict[str, Any], frontier: Frontier) -> dict[str, Any]:
         files = begun["files"]

@@ -124,7 +124,11 @@ class KeptTree:
         return head
 
     def _grown(self, head: TreeHead, page: Sequence[Row]) -> tuple[list[Tile], TreeHead]:
-        hashes = event_hashes(page)
+        try:
+            hashes = event_hashes(page)
+        except ValueError as error:
+            msg = f"behind position {head.position} there is a row that no store of ours can hold: {error}"
+            raise TamperedError(msg, position=head.position) from None
         positions = packed([row[0] for row in page])
         number, filled = divmod(head.size, TILE)
         before = self._tables.tile(0, number) if filled else None

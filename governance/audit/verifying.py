@@ -1,11 +1,12 @@
 """Verifying a log: every row hashed again and compared with tree and checkpoints, then every stream for its meaning."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from governance.audit.comparing import BEFORE_ALL, Compared, Comparison
+from governance.audit.hashing import Hashed, hashed_pages
 from governance.audit.judging import Anchor, Judged, of_numbers
 from governance.audit.keeping import KeptTree
 from governance.audit.levels import Levels
@@ -135,13 +136,18 @@ class Verification:
     def _hash(self, progress: Progress, watch: Watch) -> None:
         compared, upto = progress.compared, progress.upto
         sizes = [each.size for each in self._anchors]
-        comparison = Comparison(self._rows, upto, sizes, compared, progress.problems)
+        comparison = Comparison(self._source(compared.position, upto), sizes, compared, progress.problems)
         if self._tables.exist():
             self._hash_tiles(comparison, progress, watch)
         for position in comparison.rest():
             watch.tell("rows", position, upto)
         for problem in Judged(compared, self._anchors).problems():
             progress.problems.add(problem)
+
+    def _source(self, after: int, upto: int) -> Iterator[Hashed]:
+        if self._workers is not None and upto - max(after, 0) >= self._workers.hash_from:
+            return self._workers.hashed(after, upto)
+        return hashed_pages(self._rows, after, upto)
 
     def _hash_tiles(self, comparison: Comparison, progress: Progress, watch: Watch) -> None:
         compared = progress.compared

@@ -59,7 +59,7 @@ class _Comparison:
                 self._compare(request, row)
 
     def look_for_strays(self, rows: "AuditRows", position: int) -> None:
-        """Look for rows of requests that the log does not hold; only when there are more rows than requests."""
+        """Look for rows of requests that the log does not hold."""
         after: str | None = None
         while True:
             page = self._views.requests(limit=_AT_ONCE, after=after)

@@ -5,8 +5,8 @@ one flush on its own thread. Those who come meanwhile wait, and one of them lead
 therefore never waits and never changes threads.
 
 With several callers, those whose appends were just stored come back a moment after the next flush has begun, and so
-every flush would carry only half of them. The leader therefore gives them that moment: a part of what a flush takes,
-and no longer than until as many are there as there were last time.
+every flush would carry only half of them. The leader therefore gives them that moment: no longer than until as many are
+there as there were last time, and no longer than the last flush took.
 """
 
 import threading
@@ -30,8 +30,11 @@ Flush: TypeAlias = Callable[[Sequence[Append], Deadline], Sequence[Outcome]]
 
 MIN_FLUSH_SHARE = 0.2
 """An append with less than this share of its budget left is not sent: its outcome might stay unknown."""
-GATHER_SHARE = 0.5
-"""For so much of the time of the last flush, after its end, the next waits for callers that are likely to come back."""
+GATHER_SHARE = 1.0
+"""For so much of the time of the last flush, after its end, the next waits for callers that are likely to come back.
+
+Up to one, a full flush later is as soon as half a flush now and half one after it, and takes the server half the work.
+"""
 SHORTEST_GATHER_SECONDS = 0.00005
 """Waiting for less than this costs more than it brings."""
 LONGEST_GATHER_SECONDS = 0.005

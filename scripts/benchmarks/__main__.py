@@ -5,6 +5,7 @@ append    from pgbench to the whole command path, by callers and processes; conf
           with --slow-disk 1 on a server of its own whose disk writes take 1 ms longer
 growth    one command on a store with 10 thousand requests and on one with a million
 policies  what asking one policy, or ten, adds to a submission
+projections  rebuilds beside the library's runner, lists, and what writers notice; --events 1000000,10000000
 all       all of these
 report    writes docs/reference/performance.md from the JSON of runs: scripts/bench report a.json b.json
 """
@@ -17,11 +18,11 @@ from typing import Any
 
 from rich.console import Console
 
-from scripts.benchmarks import append, growth, limits, loop, pages, policies, report
+from scripts.benchmarks import append, growth, limits, loop, pages, policies, projections, report
 from scripts.benchmarks.measure import Rate, Table, interleaved
 from scripts.benchmarks.servers import database
 
-TABLES = ("loop", "append", "growth", "policies", "all")
+TABLES = ("loop", "append", "growth", "policies", "projections", "all")
 DEFAULT_CALLERS = {"loop": (1, 16), "append": (1, 4, 16, 64), "all": (1, 4, 16, 64)}
 
 
@@ -29,7 +30,7 @@ def main() -> None:
     """Measure what was asked for and print it, or write the page of what was measured."""
     options = arguments()
     if options.table == "report":
-        pages.write(options.documents, notes=options.notes)
+        pages.write(options.documents)
         return
     console = Console(stderr=options.json)
     measured: dict[str, Any] = {}
@@ -62,6 +63,10 @@ def tables(options: argparse.Namespace, url: str, folder: Path, console: Console
         yield from policies.tables(url, folder, seconds)
     if chosen in ("growth", "all"):
         yield from growth.tables(url, seconds, options.requests, lambda text: console.print(text, style="dim"))
+    if chosen in ("projections", "all"):
+        yield from projections.tables(
+            url, folder, seconds, options.events, lambda text: console.print(text, style="dim")
+        )
 
 
 def arguments() -> argparse.Namespace:
@@ -77,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--requests", type=numbers, default=(growth.FEW, growth.MANY), help="sizes of the stores to fill"
     )
-    parser.add_argument("--notes", type=Path, help="text to put into the page, for report")
+    parser.add_argument("--events", type=numbers, default=projections.EVENTS, help="sizes of the logs to make views of")
     parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
     return parser.parse_args()
 

@@ -12,11 +12,15 @@ Work = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Rate:
-    """How often a second, and how many milliseconds half and 99 of 100 took; None where only the rate is known."""
+    """How often a second, and how many milliseconds half and 99 of 100 took; None where only the rate is known.
+
+    `peak_mb` is the most memory that a process of its own had, in MiB.
+    """
 
     per_second: float
     p50_ms: float | None = None
     p99_ms: float | None = None
+    peak_mb: float | None = None
 
 
 @dataclass(frozen=True)

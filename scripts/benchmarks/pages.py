@@ -24,6 +24,7 @@ different machines, and of different hours of a shared one, cannot be compared; 
 - **ours, recorder alone**: `insert_events` with one event.
 - **ours, command**: load from memory, decide, encode and append one event through the public API.
 """
+_NOTES, _END = "<!-- notes -->", "<!-- end of notes -->"
 _FIGURES = """\
 ## Figures to reach
 
@@ -32,17 +33,25 @@ _FIGURES = """\
 """
 
 
-def write(documents: Sequence[Path], page: Path = PAGE, notes: Path | None = None) -> None:
-    """Write the page from the runs' documents; of a table that several hold, the last one counts."""
+def write(documents: Sequence[Path], page: Path = PAGE) -> None:
+    """Write the page from the runs' documents; of a table that several hold, the last one counts.
+
+    What stands between the marks of the notes on the page is kept: there people say what the figures mean.
+    """
     runs = [json.loads(each.read_text()) for each in documents]
     tables: dict[str, Any] = {}
     for run in runs:
         tables |= run["tables"]
     parts = [_HEAD, *_machines(runs), _FIGURES + "".join(_figures(tables))]
-    if notes is not None:
-        parts.append(notes.read_text())
+    parts.append(_notes(page))
     parts += ["## Tables\n", *(_table(title, rates) for title, rates in tables.items())]
     page.write_text("\n".join(parts))
+
+
+def _notes(page: Path) -> str:
+    old = page.read_text() if page.exists() else ""
+    kept = old.partition(_NOTES)[2].partition(_END)[0] if _NOTES in old else "\n"
+    return f"{_NOTES}{kept}{_END}\n"
 
 
 def _machines(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

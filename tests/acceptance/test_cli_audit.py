@@ -136,13 +136,13 @@ def changed(url: str) -> None:
         return
     import psycopg
 
-    with psycopg.connect(url) as connection:
-        found = connection.execute(
+    with psycopg.connect(url) as server:
+        found = server.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'governance_views' "
             "AND table_name LIKE '%requests%' AND table_name NOT LIKE '%label%'"
         ).fetchone()
         assert found is not None
-        connection.execute(f"UPDATE governance_views.\"{found[0]}\" SET status = 'canceled'")  # type: ignore[arg-type]
+        server.execute(f"UPDATE governance_views.\"{found[0]}\" SET status = 'canceled'")
 
 
 def test_a_log_is_signed_verified_and_found_changed(on_both: Gov, store_url: str) -> None:

@@ -16,7 +16,7 @@ from tests.audit_stores import NOW, THOROUGH, Intruder, Signed, opened
 from tests.histories import Play
 from tests.postgres_databases import Databases
 
-UPDATES = 2_000 if THOROUGH else 60
+UPDATES = 2_000 if THOROUGH else 40
 CLEAN_RUNS = 200 if THOROUGH else 6
 
 
@@ -313,7 +313,7 @@ def test_several_processes_find_what_one_finds(case: Case) -> None:
     row = next(each for each in case.intruder.rows() if each[3] == "StateChanged")
     case.intruder.do("UPDATE governance_events SET version = ? WHERE position = ?", row[2] + 500, row[0])
 
-    alone, together = case.signed.verify(), case.signed.verify(workers=Workers(case.signed.url, "governance", 2, 90))
+    alone, together = case.signed.verify(), case.signed.verify(workers=Workers(case.signed.url, "governance", 2, 90, 0))
 
     assert together.problems == alone.problems
     assert (together.problem_count, together.meant) == (alone.problem_count, alone.meant)

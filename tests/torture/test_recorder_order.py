@@ -20,6 +20,8 @@ from tests.processes import processes
 PROCESSES = 4
 THREADS = 4
 SECONDS = float(os.environ.get("GOVERNANCE_TORTURE_SECONDS", "3"))
+GENERATIONS = max(3, round(SECONDS / 5))
+"""How often the writers are replaced, where they are killed."""
 
 
 def event(stream: str, version: int, state: bytes = b"{}") -> StoredEvent:
@@ -43,7 +45,7 @@ def write(url: str, process: int, seconds: float) -> int:
 
 
 def _write(recorder: EventRecorder, name: str, seconds: float, stored: list[int]) -> None:
-    dice = random.Random(name)  # noqa: S311 - what is drawn protects nothing
+    dice = random.Random(name)
     end = time.monotonic() + seconds
     state = f'"{name}"'.encode()
     hot = 1
@@ -120,7 +122,7 @@ def test_tail_sees_every_event_once_and_in_order(store_url: str) -> None:
 
 def test_tail_sees_every_event_once_although_writers_are_killed(store_url: str) -> None:
     with tail(store_url) as reader:
-        for generation in range(3):
+        for generation in range(GENERATIONS):
             work: list[Mapping[str, JsonValue]] = [
                 {"url": store_url, "process": 10 * generation + number, "seconds": 30.0} for number in range(PROCESSES)
             ]
@@ -128,7 +130,7 @@ def test_tail_sees_every_event_once_although_writers_are_killed(store_url: str) 
                 for writer in writers:
                     writer.start()
                 for writer in writers:
-                    time.sleep(SECONDS / 12)
+                    time.sleep(SECONDS / GENERATIONS / PROCESSES)
                     writer.kill()
     assert reader.seen == everything(store_url)
     assert len(reader.seen) > 0
