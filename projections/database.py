@@ -24,6 +24,8 @@ from projections.watched import connect
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another writer of an SQLite file."""
 STATEMENT_SECONDS: Final = 30
+NODE: Final = os.uname().nodename[:30]
+"""This machine, short enough for the name of a session, of which PostgreSQL keeps 63 bytes."""
 CONNECT_SECONDS: Final = 5
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _KEEPALIVE: Final = {
@@ -65,7 +67,7 @@ class Database:
         else:
             self._engine = _sqlite(sqlite_path(url))
         self.locks = LockSession(self._connect)
-        self.holder = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
+        self.holder = f"{NODE}:{os.getpid()}:{os.urandom(3).hex()}"
 
     @property
     def schema(self) -> str:

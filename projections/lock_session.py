@@ -9,7 +9,11 @@ import psycopg
 
 from governance.domain.errors import StoreUnavailableError
 
-_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND application_name = %s"
+_END_OURS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = current_setting('application_name') AND datname = current_database()"
+    " AND usename = current_user AND pid <> pg_backend_pid()"
+)
 
 
 class LockSession:
@@ -20,7 +24,7 @@ class LockSession:
         self._guard = Lock()
         self.session: psycopg.Connection[Any] | None = None
         self._seen = 0.0
-        self._process: int | None = None
+        self._lost = False
 
     def alive(self, session: object, *, within: float = 0.0) -> bool:
         """Return whether locks that were taken in this session still hold, or did so many seconds ago."""
@@ -32,7 +36,7 @@ class LockSession:
             try:
                 self.session.execute("SELECT 1")
             except psycopg.Error:
-                self._drop()
+                self._lose()
                 return False
             self._seen = time.monotonic()
             return True
@@ -45,7 +49,7 @@ class LockSession:
                     self.session = self._opened()
                 row = self.session.execute(statement.encode(), (name,)).fetchone()
             except psycopg.Error as error:
-                self._drop()
+                self._lose()
                 msg = f"the database could not be asked about a lock: {error}"
                 raise StoreUnavailableError(msg) from error
             return row is not None and bool(row[0])
@@ -56,12 +60,19 @@ class LockSession:
             self._drop()
 
     def _opened(self) -> psycopg.Connection[Any]:
-        """Return a new session; one that was lost before is ended, for the server may not know it and keep its locks."""
+        """Return a new session; after one was lost, all others of ours are ended, which may still hold locks.
+
+        What an earlier session had under way is over then, as it has to be before the lock is taken again.
+        """
         session = self._connect()
-        if self._process is not None:
-            session.execute(_END, (self._process, session.info.parameter_status("application_name")))
-        self._process = session.info.backend_pid
+        if self._lost:
+            session.execute(_END_OURS)
+            self._lost = False
         return session
+
+    def _lose(self) -> None:
+        self._lost = self._lost or self.session is not None
+        self._drop()
 
     def _drop(self) -> None:
         if self.session is not None:

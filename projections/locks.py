@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects import sqlite
 
-from projections.database import Database
+from projections.database import NODE, Database
 from projections.tables import LEASES
 
 LEASE_SECONDS: Final = 15.0
@@ -78,7 +78,7 @@ class WorkLock:
 def _has_died(holder: str) -> bool:
     """Return whether the holder was a process of this machine and is none any more; a mistake costs no row."""
     node, process, _ = holder.rsplit(":", 2)
-    if node != os.uname().nodename:
+    if node != NODE:
         return False
     try:
         os.kill(int(process), 0)

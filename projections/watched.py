@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that do not wait for ever: when no answer comes, another session is asked whether one will."""
+"""Connections to PostgreSQL that do not wait for ever: without an answer, another session is asked whether to wait."""
 
 import time
 from collections.abc import Generator
@@ -20,9 +20,9 @@ class WatchedConnection(psycopg.Connection[Any]):
     again: dict[str, Any] | None = None
     """How to connect a second time; without it, no answer within QUIET_SECONDS means that none will come."""
 
-    def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.1) -> Any:
-        """Wait for the server as usual; raises psycopg.OperationalError, with the connection closed, when it is lost."""
-        return super().wait(self._watched(gen), interval)
+    def wait(self, gen: Generator[Any, Any, Any], *given: Any, **named: Any) -> Any:
+        """Wait for the server as usual; raises psycopg.OperationalError, with the connection closed, if it is lost."""
+        return super().wait(self._watched(gen), *given, **named)
 
     def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         try:

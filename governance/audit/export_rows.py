@@ -171,18 +171,22 @@ def _ocsf(event: Exported) -> str:
         "time": _milliseconds(envelope.get("at")),
         "actor": {"user": {"uid": by.get("id", "unknown"), "name": by.get("name") or by.get("id", "unknown")}},
         "entity": {"uid": _text(stream), "type": _text(stream).partition("-")[0], "version": str(version)},
-        "metadata": {
-            "version": OCSF_VERSION,
-            "uid": str(position),
-            "event_code": text,
-            "original_time": str(envelope.get("at", "")),
-            **({"correlation_uid": envelope["correlation"]} if envelope.get("correlation") else {}),
-            "product": {"name": "governance", "vendor_name": "mutation-governance"},
-        },
+        "metadata": _metadata(position, text, envelope),
         "raw_data": _text(state),
         "unmapped": {"leaf": b64encode(event.leaf).decode(), "masked": event.masked},
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _metadata(position: int, topic: str, envelope: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": OCSF_VERSION,
+        "uid": str(position),
+        "event_code": topic,
+        "original_time": str(envelope.get("at", "")),
+        **({"correlation_uid": envelope["correlation"]} if envelope.get("correlation") else {}),
+        "product": {"name": "governance", "vendor_name": "mutation-governance"},
+    }
 
 
 def _from_ocsf(text: str) -> Read:

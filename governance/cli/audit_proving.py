@@ -156,18 +156,19 @@ def receipt(
     if request is None:
         msg = "request_id: give the request, or --check FILE"
         raise InputError(msg, field="request_id")
-    from governance.audit.receipts import receipt as made
+    return _made(session, full_request_id(session, request), _signed(session, checkpoint, keys), keys, out)
 
-    key = full_request_id(session, request)
-    signed = _signed(session, checkpoint, keys)
-    public = key_store(keys).keys()
-    with audited(session) as store:
-        data = made(store.rows, store.tree, key, signed, [each.verifier for each in public])
-    if out is None:
-        return Answer(data, lambda: _document(data))
+
+def _made(session: Session, request_id: str, signed: str, keys: str, out: str | None) -> Answer:
     from governance.audit.keys import replace_file
+    from governance.audit.receipts import receipt as made
     from governance.cli.text import document
 
+    public = key_store(keys).keys()
+    with audited(session) as store:
+        data = made(store.rows, store.tree, request_id, signed, [each.verifier for each in public])
+    if out is None:
+        return Answer(data, lambda: _document(data))
     replace_file(Path(out), document(data) + "\n")
     return Answer({"file": out, "events": len(data["events"])}, lambda: _line(f"written to {out}"))
 

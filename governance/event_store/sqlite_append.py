@@ -28,7 +28,9 @@ class SqliteAppender:
             return [store(connection, append) for append in appends]
 
         try:
-            return self._connections.write(work, deadline)
+            return self._connections.write(
+                work, deadline, one_statement=len(appends) == 1 and len(appends[0].rows) == 1
+            )
         except sqlite3.OperationalError as error:
             raise verdict(error) from error
         except sqlite3.DataError as error:

@@ -31,11 +31,18 @@ class SqliteConnections:
         self._writer: sqlite3.Connection | None = None
         self._closed = False
 
-    def write(self, work: Callable[[sqlite3.Connection], Answer], deadline: Deadline) -> Answer:
-        """Runs the work in one write transaction; raises sqlite3.Error with nothing stored."""
+    def write(
+        self, work: Callable[[sqlite3.Connection], Answer], deadline: Deadline, *, one_statement: bool = False
+    ) -> Answer:
+        """Runs the work in one write transaction; raises sqlite3.Error with nothing stored.
+
+        Work that writes with one statement needs no transaction around it: the statement is one.
+        """
         with self._writing:
             self._refuse_closed()
             connection = self._writer = self._writer or self._open(deadline)
+            if one_statement:
+                return patiently(lambda: work(connection), deadline)
             patiently(lambda: connection.execute("BEGIN IMMEDIATE"), deadline)
             try:
                 answer = work(connection)

@@ -20,6 +20,8 @@ from tests.processes import processes
 PROCESSES = 4
 THREADS = 4
 SECONDS = float(os.environ.get("GOVERNANCE_TORTURE_SECONDS", "3"))
+SIZES = (2, 2, 4, 16)
+"""One more than how many events an append has, as the dice will have it."""
 GENERATIONS = max(3, round(SECONDS / 5))
 """How often the writers are replaced, where they are killed."""
 
@@ -52,7 +54,7 @@ def _write(recorder: EventRecorder, name: str, seconds: float, stored: list[int]
     for number in count(1):
         if time.monotonic() > end:
             return
-        events = [event(f"s-{name}-{number}", version, state) for version in range(1, dice.choice((2, 2, 2, 4)))]
+        events = [event(f"s-{name}-{number}", version, state) for version in range(1, dice.choice(SIZES))]
         if dice.random() < 0.1:
             events.append(event("hot", hot, state))
         try:
@@ -114,7 +116,7 @@ def test_tail_sees_every_event_once_and_in_order(store_url: str) -> None:
         with processes("tests.torture.test_recorder_order:write", work) as writers:
             for writer in writers:
                 writer.start()
-            endings = [writer.ending() for writer in writers]
+            endings = [writer.ending(SECONDS + 60) for writer in writers]
     assert [ending.traceback for ending in endings] == [""] * PROCESSES
     assert reader.seen == everything(store_url)
     assert len(reader.seen) == sum(int(str(ending.returned)) for ending in endings) > 0
