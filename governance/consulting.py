@@ -71,7 +71,8 @@ class Consultation:
     ) -> Verdict | None:
         started = perf_counter()
         try:
-            answer = await policy.consult(candidates, read, context)
+            own = [each.model_copy(deep=True) for each in candidates]  # no policy sees what another did to its copy
+            answer = await policy.consult(own, read, context)
             verdict = None if answer is None else self._verdict(policy, answer)
         except PolicyConflictError as error:
             verdict = _denied(policy, "policy-conflict", str(error))

@@ -147,9 +147,11 @@ class Submitter:
         if command.idempotency_key is not None:
             claimed = KeyClaimed(request_id=request.id, content_digest=content_of(command))
             append.add(key_stream(command.idempotency_key), 0, [claimed], causation_id=request.id)
-        if command.supersedes is not None and request.status in OPEN:
-            old = self._repository.request(command.supersedes)
-            check_same_state(old, request)
+        if command.supersedes is None:
+            return
+        old = self._repository.request(command.supersedes)
+        check_same_state(old, request)
+        if request.status in OPEN:
             events = decide(Supersede(actor=command.actor, by=request.id), old, append.at)
             append.add_to(old, events, causation_id=request.id)
 

@@ -16,8 +16,8 @@ _HEAD = f"""\
 This page is made from the program's own help; `python -m governance.cli.reference` prints it.
 
 `--url` and `--json` work with every command, `--app` with all but those of `gov projections` and `gov plot`, which need
-no application; these take `--schema` (PostgreSQL: the schema of the events) and `--views` (a list of views of your own as
-`MODULE:LIST`, also `GOVERNANCE_VIEWS`). The store is `sqlite:///governance.db` in the working directory
+no application; these take `--schema` (PostgreSQL: the schema of the events) and `--views` (a list of views of your own
+as `MODULE:LIST`, also `GOVERNANCE_VIEWS`). The store is `sqlite:///governance.db` in the working directory
 unless `--url` or `GOVERNANCE_URL` says otherwise. `--json` prints one JSON document on standard output, and errors as
 `{{"error": {{"rule", "message", "ids", "exit_code", "next"}}}}` on standard error.
 

@@ -92,6 +92,13 @@ def test_request_that_is_rejected_at_once_takes_nobodys_place(gov: Governance) -
     assert gov.request(old.id).status is Status.PENDING
 
 
+def test_what_is_superseded_has_to_be_there(gov: Governance) -> None:
+    head = gov.log.head()
+    with pytest.raises(NotFoundError):
+        asked(gov, supersedes=str(uuid4()))
+    assert gov.log.head() == head
+
+
 def test_going_round_has_an_end_with_a_reason(gov: Governance) -> None:
     request = gov.submit(
         GrantAdmin(user="ada"), state_id=STATE_ID, actor=GRACE, reason="on call", requires=LEAD, stale="renew"

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from governance import (
     Answer,
     ConfigurationError,
+    Governance,
+    Mutation,
     Policy,
     PolicyConflictError,
     all_of,
@@ -19,6 +21,7 @@ from governance import (
     approval,
     deny,
     first_decisive,
+    policy,
     require,
 )
 from governance.consulting import run_plain
@@ -174,3 +177,25 @@ def test_what_is_denied_follows_from_who_denied(answers: list[Answer]) -> None:
     denied = [answer.decision == "deny" for answer in answers]
     assert (answered(all_of("c", *policies)).decision == "deny") == any(denied)
     assert (answered(any_of("c", *policies)).decision == "deny") == all(denied)
+
+
+def test_no_policy_sees_what_another_did_to_the_mutation() -> None:
+    class Tags(Mutation[Roles]):
+        names: list[str]
+
+        def apply(self, state: Roles) -> Roles:
+            return Roles(admins=tuple(self.names))
+
+    @policy(Tags, priority=1)
+    def meddling(mutation: Tags, state: Roles, context: Context) -> Answer:
+        mutation.names.append("eve")
+        return allow()
+
+    @policy(Tags)
+    def watching(mutation: Tags, state: Roles, context: Context) -> Answer:
+        return deny("eve is here") if "eve" in mutation.names else allow()
+
+    with Governance.open("sqlite://", mutations=[Tags], policies=[meddling, watching]) as gov:
+        outcome = gov.run(Tags(names=["ada"]), state_id="s", actor=GRACE, reason="try")
+        assert outcome.executed
+        assert gov.state("s").value.admins == ("ada",)
