@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, exists, literal, not_, or_, select, union
+from sqlalchemy import Select, and_, func, literal, not_, or_, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from governance.domain.actors import Actor
@@ -47,20 +47,31 @@ def inbox(
 def _branch(tables: dict[str, Any], actor: Actor, now: datetime, beyond: int, mine: ColumnElement[bool]) -> Select[Any]:
     entitled, votes = tables["approvals_entitled"], tables["approvals_votes"]
     people = sorted(actor.people)
-    decided = exists(
+    # One look into an index for each row: `NOT EXISTS` would become a join that reads all votes. Compared with `!=`
+    # so that the planner expects most rows to pass, and walks along the index no further than one page.
+    decided = (
         select(literal(1))
         .select_from(votes)
         .where(
             votes.c.opened_position == entitled.c.opened_position,
             votes.c.kind.in_(("behind", "barred")),
             votes.c.value.in_(people),
-        ),
+        )
+        .limit(1)
+        .scalar_subquery()
     )
     own = or_(entitled.c.requester.in_(people), and_(entitled.c.on_behalf_of.is_not(None), _in_name(entitled, people)))
     in_time = or_(entitled.c.decide_before.is_(None), entitled.c.decide_before > now)
     return (
         select(entitled.c.opened_position)
-        .where(entitled.c.actionable, mine, entitled.c.opened_position > beyond, in_time, not_(own), not_(decided))
+        .where(
+            entitled.c.actionable,
+            mine,
+            entitled.c.opened_position > beyond,
+            in_time,
+            not_(own),
+            func.coalesce(decided, 0) != 1,
+        )
         .order_by(entitled.c.opened_position)
     )
 

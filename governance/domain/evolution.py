@@ -222,11 +222,7 @@ def _delegated(request: MutationRequest, event: ApprovalDelegated) -> Changes:
 def _glass(request: MutationRequest, event: GlassBroken | Reviewed, recorded: Recorded) -> Changes:
     if isinstance(event, GlassBroken):
         broken = GlassBreak(
-            by=recorded.by,
-            at=recorded.at,
-            reason=event.reason,
-            round=request.round,
-            review_until=event.review_until,
+            by=recorded.by, at=recorded.at, reason=event.reason, round=request.round, review_until=event.review_until
         )
         return {"glass_break": broken}
     if request.glass_break is None:

@@ -38,8 +38,11 @@ def main() -> None:
         machine = report.facts(url)
         limits.prepare(url)
         for table in tables(options, url, Path(folder), console):
-            rates: dict[str, list[Rate]] = interleaved(table.contenders, options.rounds)
+            wanted = options.only in table.title
+            rates: dict[str, list[Rate]] = interleaved(table.contenders, options.rounds) if wanted else {}
             table.ended()
+            if not wanted:
+                continue
             measured[table.title] = report.as_data(rates, table.reference)
             report.show(console, table.title, rates, table.reference)
     if options.json:
@@ -83,6 +86,7 @@ def arguments() -> argparse.Namespace:
         "--requests", type=numbers, default=(growth.FEW, growth.MANY), help="sizes of the stores to fill"
     )
     parser.add_argument("--events", type=numbers, default=projections.EVENTS, help="sizes of the logs to make views of")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only tables with this in their title")
     parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
     return parser.parse_args()
 

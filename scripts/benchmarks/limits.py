@@ -16,6 +16,8 @@ from scripts.benchmarks.measure import Rate, Work
 
 EVENT = "x" * 386
 """As long as a typical event."""
+SHORTEST_SECONDS = 2
+"""So long pgbench needs to get all of its clients connected."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS limit_events (
     position bigserial, stream text NOT NULL, version bigint NOT NULL, topic text NOT NULL, state text NOT NULL,
@@ -61,7 +63,7 @@ def _pgbench(url: str, clients: int, seconds: float) -> Rate:
         done = subprocess.run(
             [
                 *(pgbench_path(), "-n", "-M", "prepared", "-f", file.name, "-c", str(clients)),
-                *("-j", str(min(2, clients)), "-T", str(max(1, round(seconds)))),
+                *("-j", str(min(2, clients)), "-T", str(max(SHORTEST_SECONDS, round(seconds)))),
                 *("-h", str(parts.hostname), "-p", str(parts.port), "-U", str(parts.username)),
                 parts.path.lstrip("/"),
             ],
@@ -72,7 +74,10 @@ def _pgbench(url: str, clients: int, seconds: float) -> Rate:
         )
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     latency = re.search(r"latency average = ([\d.]+) ms", done.stdout)
-    return Rate(float(found[1]) if found else 0.0, float(latency[1]) if latency else None)
+    if found is None or not float(found[1]):
+        msg = f"pgbench did nothing in {seconds:g} s: {done.stdout}"
+        raise RuntimeError(msg)
+    return Rate(float(found[1]), float(latency[1]) if latency else None)
 
 
 class RawPostgres:

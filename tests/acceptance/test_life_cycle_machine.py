@@ -213,5 +213,5 @@ class LifeCycle(RuleBasedStateMachine):
         self.touched = []
 
 
-LifeCycle.TestCase.settings = settings(max_examples=4 * settings().max_examples, stateful_step_count=50)
+LifeCycle.TestCase.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=50)
 test_lives_of_requests = LifeCycle.TestCase

@@ -11,7 +11,8 @@ from projections import Projections, Views
 from projections.database import Database
 from tests.histories import Play
 
-RESUMED_WITHIN_SECONDS = 10
+RESUMED_WITHIN_SECONDS = 20
+"""Ten are wanted; twice as many are given to a machine that does other things besides."""
 
 
 class Proxy:
@@ -79,7 +80,7 @@ def following(url: str) -> Iterator[None]:
     finally:
         stop.set()
         running.join(timeout=20)
-    assert not errors, errors
+        assert not errors, errors
     assert not running.is_alive()
 
 
