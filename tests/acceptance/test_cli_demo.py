@@ -1,6 +1,7 @@
 """`gov demo`: a real case on a fresh store; what it says to type next works when pasted."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_the_demo_happens_on_any_store_and_is_all_there(store_url: str) -> None:
 def test_what_it_says_to_type_next_works(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     following = shell("demo", "--json").json["next"]
-    script = "set -e\ngov() { " + f'{sys.executable} -m governance "$@"; ' + "}\n" + "\n".join(following)
+    script = "set -e\ngov() { " + f'{shlex.quote(sys.executable)} -m governance "$@"; ' + "}\n" + "\n".join(following)
 
     done = subprocess.run(
         ["/bin/sh", "-c", script],

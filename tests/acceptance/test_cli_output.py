@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def test_where_an_error_came_from_is_shown_on_demand(tmp_path: Path) -> None:
 
 def test_a_pipe_that_is_closed_early_is_no_error(call: Gov, tmp_path: Path) -> None:
     call.grant()
-    command = f"{sys.executable} -m governance list --json --url {call.url} | head -c 1"
+    command = f"{shlex.quote(sys.executable)} -m governance list --json --url {call.url} | head -c 1"
     done = subprocess.run(
         ["/bin/sh", "-c", command], env=Shell(tmp_path).environment(), capture_output=True, check=False, timeout=60
     )

@@ -1,6 +1,7 @@
 """Any history gives the same rows by catching up in batches of any size, by rebuild, and by an independent fold."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -8,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from sqlalchemy import select
 
-from projections import VIEWS, Projections, Views
+from projections import VIEWS, Page, Projections, Views
 from projections.database import Database
 from projections.generations import generations
 from tests import folds
@@ -44,21 +45,34 @@ def in_pieces(url: str, seed: int, pieces: int, batch: int) -> None:
                 projections.catch_up(batch=batch)
 
 
+def every(listed: Callable[..., Page[Any]]) -> list[Any]:
+    """Return the rows of all pages."""
+    rows: list[Any] = []
+    after: str | None = None
+    while True:
+        page = listed(limit=EVERY_ROW, after=after)
+        rows += page.items
+        after = page.next
+        if after is None:
+            return rows
+
+
 def check_against_folds(url: str, play: Play) -> None:
     history = play.history()
     requests = folds.requests_of(history)
     with Views.open(url) as views:
-        for row in views.requests(limit=EVERY_ROW).items:
+        rows = every(views.requests)
+        for row in rows:
             wanted = folds.request_row(requests[row.request_id])
             assert {name: getattr(row, name) for name in wanted} == wanted
-        assert len(views.requests(limit=EVERY_ROW).items) == len(requests)
-        approvals = {(each.request_id, each.requirement_id): each for each in views.approvals(limit=EVERY_ROW).items}
+        assert len(rows) == len(requests)
+        approvals = {(each.request_id, each.requirement_id): each for each in every(views.approvals)}
         expected = [folds.approval_row(one, opened) for one in requests.values() for opened in one.requirements]
         assert len(approvals) == len(expected)
         for wanted in expected:
             approval = approvals[wanted["request_id"], wanted["requirement_id"]]
             assert {name: getattr(approval, name) for name in wanted} == wanted
-        agenda = {(row.request_id, row.due, row.item) for row in views.agenda(limit=EVERY_ROW).items}
+        agenda = {(row.request_id, row.due, row.item) for row in every(views.agenda)}
         assert agenda == folds.agenda_of(requests.values())
         assert {row.state_id: (row.version, row.digest) for row in views.states().items} == folds.states_of(history)
         counted = {(each.start, each.milestone): each.requests for each in views.activity()}

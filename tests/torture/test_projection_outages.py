@@ -11,8 +11,8 @@ from projections import Projections, Views
 from projections.database import Database
 from tests.histories import Play
 
-RESUMED_WITHIN_SECONDS = 20
-"""Ten are wanted; twice as many are given to a machine that does other things besides."""
+RESUMED_WITHIN_SECONDS = 60
+"""Ten are wanted on an idle machine; a loaded one gets more, for a timing decides nothing here but whether it hangs."""
 
 
 class Proxy:
@@ -79,7 +79,7 @@ def following(url: str) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        running.join(timeout=20)
+        running.join(timeout=60)
         assert not errors, errors
     assert not running.is_alive()
 
@@ -97,7 +97,7 @@ def test_a_network_that_swallows_everything_is_noticed(postgres_url: str) -> Non
     with behind_a_proxy(postgres_url) as (proxy, through), Play(postgres_url, 4) as play:
         play.commands(20)
         with following(through), Views.open(postgres_url) as views:
-            views.wait_for(play.governance.log.head(), timeout=20)
+            views.wait_for(play.governance.log.head(), timeout=60)
             proxy.swallowing.set()
             play.commands(10)
             time.sleep(4)
@@ -110,7 +110,7 @@ def test_a_server_that_is_stopped_and_started_is_found_again(postgres_url: str) 
     with behind_a_proxy(postgres_url) as (proxy, through), Play(postgres_url, 4) as play:
         play.commands(20)
         with following(through), Views.open(postgres_url) as views:
-            views.wait_for(play.governance.log.head(), timeout=20)
+            views.wait_for(play.governance.log.head(), timeout=60)
             proxy.close()
             play.commands(10)
             time.sleep(2)
