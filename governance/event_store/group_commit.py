@@ -19,11 +19,9 @@ from eventsourcing.persistence import PersistenceError
 
 from governance.event_store.append import Append
 from governance.event_store.deadline import Deadline, now
-from governance.event_store.recorder import AppendQueueFull, OutcomeUnknown, StoreUnavailable
+from governance.event_store.recorder import AppendQueueFull, StoreUnavailable
 from governance.event_store.settings import RecorderSettings
-
-Outcome: TypeAlias = Sequence[int] | PersistenceError | None
-"""Positions, the reason why this append alone was refused, or None to try it again in the next flush."""
+from governance.event_store.waiting import Outcome, Waiting, line_up, wake
 
 Flush: TypeAlias = Callable[[Sequence[Append], Deadline], Sequence[Outcome]]
 """Stores appends in one transaction; raises PersistenceError if that holds for all of them."""
@@ -43,29 +41,6 @@ LONGEST_GATHER_SECONDS = 0.005
 
 class FlushSpoiled(Exception):  # noqa: N818
     """One of several appends makes the whole flush impossible; each is to be tried alone."""
-
-
-class Waiting:
-    """An append in the queue, and the thread that waits for it."""
-
-    __slots__ = ("append", "events", "leads", "outcome", "turn")
-
-    def __init__(self, append: Append) -> None:
-        self.append = append
-        self.events = len(append.rows)
-        self.leads = False
-        self.outcome: Outcome = None
-        self.turn = threading.Lock()
-        self.turn.acquire()
-
-    def positions(self) -> Sequence[int]:
-        """Returns the positions, or raises why there are none."""
-        if self.outcome is None:
-            msg = "the flush that carried this append was interrupted"
-            raise OutcomeUnknown(msg)
-        if isinstance(self.outcome, PersistenceError):
-            raise self.outcome
-        return self.outcome
 
 
 class GroupCommit:
@@ -96,6 +71,7 @@ class GroupCommit:
                 self._await_turn(waiting)
             except BaseException:
                 self._withdraw(waiting)
+                waiting.leave()
                 raise
         if waiting.leads:
             try:
@@ -150,13 +126,14 @@ class GroupCommit:
         )
 
     def _await_turn(self, waiting: Waiting) -> None:
-        if waiting.turn.acquire(timeout=waiting.append.deadline.remaining()):
+        if waiting.wait(waiting.append.deadline.remaining()):
             return
         if self._withdraw(waiting):
             msg = "the append waited for its flush until its time was up; nothing was stored"
             raise StoreUnavailable(msg)
         # It is in a flush, which ends by the earliest deadline in it: this wait is short.
-        waiting.turn.acquire(timeout=self._settings.budget_seconds)
+        if waiting.outcome is not None or not waiting.wait(self._settings.budget_seconds):
+            waiting.leave()
 
     def _withdraw(self, waiting: Waiting) -> bool:
         """Takes the append out of the queue and returns whether it was still there, and so was never sent."""
@@ -257,9 +234,7 @@ class GroupCommit:
             self._expected = min(len(batch) + len(self._queue), self._settings.flush_events)
             self._gather_until = ended + min(LONGEST_GATHER_SECONDS, (ended - began) * GATHER_SHARE)
             self._choose_leader()
-        for waiting in batch:
-            if not waiting.leads:
-                waiting.turn.release()
+        wake(line_up([waiting for waiting in batch if not waiting.leads]))
 
     def _choose_leader(self) -> None:
         if self._queue:

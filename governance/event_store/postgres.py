@@ -11,7 +11,7 @@ from psycopg import pq
 
 from governance.event_store.append import MAX_VERSION, Append, bounded, stored_form
 from governance.event_store.deadline import Deadline, now
-from governance.event_store.group_commit import GroupCommit, Outcome
+from governance.event_store.group_commit import GroupCommit
 from governance.event_store.postgres_append import PostgresAppender
 from governance.event_store.postgres_binary import (
     INT8_OID,
@@ -28,6 +28,7 @@ from governance.event_store.postgres_session import Session, Statement
 from governance.event_store.postgres_signals import Announcer, Listeners
 from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaStatus
 from governance.event_store.settings import RecorderSettings
+from governance.event_store.waiting import Outcome
 
 _STREAM = """
 SELECT position, stream, version, topic, state FROM {schema}.governance_events

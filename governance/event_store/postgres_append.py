@@ -10,7 +10,7 @@ from eventsourcing.persistence import DataError, PersistenceError
 
 from governance.event_store.append import Append
 from governance.event_store.deadline import Deadline
-from governance.event_store.group_commit import MIN_FLUSH_SHARE, FlushSpoiled, Outcome
+from governance.event_store.group_commit import MIN_FLUSH_SHARE, FlushSpoiled
 from governance.event_store.postgres_binary import (
     INT4_ARRAY_OID,
     INT8_ARRAY_OID,
@@ -25,6 +25,7 @@ from governance.event_store.postgres_schema import fill
 from governance.event_store.postgres_session import Session, SessionLost, Statement, StatementRefused
 from governance.event_store.recorder import OutcomeUnknown, SchemaOutdated, UnsafeStore, VersionConflict
 from governance.event_store.settings import RecorderSettings
+from governance.event_store.waiting import Outcome
 
 ATTEMPT_SHARE = 0.6
 """An unanswered attempt is given up after this share of the time left, so that there is time to ask again."""

@@ -13,7 +13,7 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 from governance.event_store.append import MAX_VERSION, Append, bounded, stored_form
 from governance.event_store.deadline import Deadline
-from governance.event_store.group_commit import GroupCommit, Outcome
+from governance.event_store.group_commit import GroupCommit
 from governance.event_store.migrations import pending, statements, status
 from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus
 from governance.event_store.settings import RecorderSettings
@@ -21,6 +21,7 @@ from governance.event_store.signals import AppendSignal
 from governance.event_store.sqlite_append import SqliteAppender
 from governance.event_store.sqlite_connections import SqliteConnections, unavailable
 from governance.event_store.sqlite_schema import sqlite_migrations
+from governance.event_store.waiting import Outcome
 
 _COLUMNS = "SELECT position, stream, version, topic, state FROM governance_events "
 _FORWARDS = _COLUMNS + "WHERE stream = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?"

@@ -7,9 +7,9 @@ from eventsourcing.persistence import DataError, PersistenceError
 
 from governance.event_store.append import Append, Row
 from governance.event_store.deadline import Deadline
-from governance.event_store.group_commit import Outcome
 from governance.event_store.recorder import OutcomeUnknown, SchemaOutdated, VersionConflict
 from governance.event_store.sqlite_connections import SqliteConnections, unavailable
+from governance.event_store.waiting import Outcome
 
 _INSERT = "INSERT INTO governance_events (stream, version, topic, state) VALUES (?, ?, ?, ?)"
 _STORED = "SELECT position, topic, state FROM governance_events WHERE stream = ? AND version = ?"

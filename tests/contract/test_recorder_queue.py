@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from time import sleep
 
 import pytest
@@ -11,9 +12,10 @@ from eventsourcing.persistence import DataError, StoredEvent
 from governance.event_store import group_commit
 from governance.event_store.append import Append
 from governance.event_store.deadline import Deadline
-from governance.event_store.group_commit import FlushSpoiled, GroupCommit, Outcome
+from governance.event_store.group_commit import FlushSpoiled, GroupCommit
 from governance.event_store.recorder import OutcomeUnknown, StoreUnavailable
 from governance.event_store.settings import RecorderSettings
+from governance.event_store.waiting import Outcome, Waiting, line_up, wake
 
 SETTINGS = RecorderSettings(budget_seconds=1)
 
@@ -201,3 +203,46 @@ def test_leader_interrupted_while_it_waits_for_company_leaves_a_working_queue(mo
     store.gate.set()
     assert lane.append(append(2)) == [2]
     assert store.flushes == [[2]]
+
+
+def test_those_in_line_wake_each_other_in_order() -> None:
+    line = [Waiting(append(number)) for number in range(4)]
+    wake(line_up(line))
+    for at, each in enumerate(line):
+        assert not any(later.turn.acquire(blocking=False) for later in line[at + 1 :])
+        assert each.wait(0)
+    wake(line_up([]))
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("gone", [(0,), (1,), (3,), (0, 1), (1, 2), (0, 1, 2, 3)])
+def test_one_who_has_gone_holds_up_nobody_behind(gone: tuple[int, ...], early: bool) -> None:
+    line = [Waiting(append(number)) for number in range(4)]
+    first = line_up(line)
+    if early:
+        for number in gone:
+            line[number].leave()
+    wake(first)
+    for number, each in enumerate(line):
+        if number not in gone:
+            assert each.wait(0)
+        elif not early:
+            each.leave()
+
+
+def test_many_callers_are_all_woken_although_some_give_up() -> None:
+    store = Store()
+    store.gate.set()
+    store.before = lambda appends: sleep(0.002)
+    lane = GroupCommit(store.flush, RecorderSettings(budget_seconds=0.2))
+
+    def call(caller: int) -> int:
+        stored = 0
+        for number in range(40):
+            with suppress(StoreUnavailable):
+                stored += len(lane.append(append(number, seconds=0.05 if caller % 2 else 5)))
+        return stored
+
+    with ThreadPoolExecutor(24) as threads:
+        stored = list(threads.map(call, range(24)))
+    assert [number for caller, number in enumerate(stored) if not caller % 2] == [40] * 12
