@@ -71,7 +71,7 @@ class Consultation:
     ) -> Verdict | None:
         started = perf_counter()
         try:
-            own = [each.model_copy(deep=True) for each in candidates]  # no policy sees what another did to its copy
+            own = [_own(each) for each in candidates]
             answer = await policy.consult(own, read, context)
             verdict = None if answer is None else self._verdict(policy, answer)
         except PolicyConflictError as error:
@@ -104,6 +104,15 @@ class Consultation:
     def _late(self, policy: Policy, took: float) -> Verdict:
         late = _denied(policy, "policy-timeout", f"it took longer than {self._timeout(policy):g} s")
         return late.model_copy(update={"took_ms": round(took * 1000, 3)})
+
+
+_IMMUTABLE = (str, int, float, bool, type(None))
+
+
+def _own(mutation: AnyMutation) -> AnyMutation:
+    """Return a copy for one policy, so that none sees what another did to a mutable field; itself if it has none."""
+    plain = all(isinstance(value, _IMMUTABLE) for value in mutation.__dict__.values())
+    return mutation if plain else mutation.model_copy(deep=True)
 
 
 def _denied(policy: Policy, code: str, reason: str) -> Verdict:
