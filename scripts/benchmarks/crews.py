@@ -16,10 +16,11 @@ class Crew:
 
     def __init__(self, name: str, url: str, *, processes: int, callers: int) -> None:
         words = [sys.executable, "-m", "scripts.benchmarks.crews", name, url, str(callers)]
-        self._members = [
-            subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
-        ]
-        for member in self._members:
+        self._members: list[subprocess.Popen[str]] = []
+        for _ in range(processes):
+            # One after the other: the library cannot create its tables in two processes at once.
+            member = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._members.append(member)
             _answer(member)
 
     def rate(self, seconds: float) -> Rate:
