@@ -1,7 +1,6 @@
 """From one event to the next: the request after it. Never refuses, never looks at a clock, never asks a rule."""
 
 from collections.abc import Iterable
-from functools import reduce
 from typing import Any, assert_never
 
 from governance.domain.batch_events import BatchFact
@@ -39,12 +38,29 @@ from governance.domain.events import (
 from governance.domain.lifecycle import Status
 from governance.domain.recorded import Recorded
 from governance.domain.request import Decision, Delegation, GlassBreak, Links, MutationRequest, OpenedRequirement, Vote
+from governance.domain.telling import decision_of
 
 Changes = dict[str, Any]
 
 
 def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationRequest:
     """Return the request after the event; the first event of a stream needs no request before it."""
+    told = request.decisions if request is not None else ()
+    return _after(request, recorded, decisions=(*told, decision_of(recorded)))
+
+
+def replay(history: Iterable[Recorded], start: MutationRequest | None = None) -> MutationRequest | None:
+    """Fold a stream, or the rest of one after `start`, into the request that it describes."""
+    request, told = start, list[Decision]()
+    for each in history:  # what is told is put in at the end, for copying it at every event makes long streams slow
+        request = _after(request, each)
+        told.append(decision_of(each))
+    if request is None or not told:
+        return request
+    return request.model_copy(update={"decisions": (*request.decisions, *told)})
+
+
+def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -> MutationRequest:
     event = recorded.event
     if isinstance(event, (StateChanged, KeyClaimed, BatchFact)):
         msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a mutation request"
@@ -60,14 +76,9 @@ def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationReque
             "version": recorded.version,
             "position": recorded.position,
             "updated_at": recorded.at,
-            "decisions": (*request.decisions, _decision(event, recorded)),
+            **update,
         },
     )
-
-
-def replay(history: Iterable[Recorded], start: MutationRequest | None = None) -> MutationRequest | None:
-    """Fold a stream, or the rest of one after `start`, into the request that it describes."""
-    return reduce(evolve, history, start)
 
 
 def _created(event: Created, recorded: Recorded) -> MutationRequest:
@@ -279,19 +290,3 @@ def _with_requirement(request: MutationRequest, requirement_id: str, **update: A
             each.model_copy(update=update) if each.id == requirement_id else each for each in request.requirements
         ),
     }
-
-
-def _decision(event: RequestEvent, recorded: Recorded) -> Decision:
-    said = event.__dict__
-    reason = said.get("reason") or said.get("comment") or said.get("text")
-    if isinstance(event, ApprovalRejected):
-        reason = event.rejection.message or event.comment or event.rejection.code
-    return Decision.sound(
-        category=event.category,
-        code=type(event).__name__,
-        by=recorded.by,
-        at=recorded.at,
-        reason=reason,
-        requirement=said.get("requirement_id"),
-        version=recorded.version,
-    )
