@@ -83,7 +83,7 @@ class Append:
         """Store everything in one transaction and return the requests, each with the position of its last event."""
         positions = log.append(self.recorded)
         repository.saw(self.recorded, positions)
-        last = {each.stream: position for each, position in zip(self.recorded, positions, strict=True)}
+        last = dict(zip([each.stream for each in self.recorded], positions, strict=True))
         known = [each.model_copy(update={"position": last[request_stream(each.id)]}) for each in requests]
         for each in known:
             repository.keep(each)

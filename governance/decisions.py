@@ -25,7 +25,7 @@ from governance.domain.requirements import Approver
 from governance.domain.terms import RejectionReason
 from governance.handling import Handler
 from governance.ids import request_key
-from governance.intake import check_version, input_errors
+from governance.intake import check_version
 from governance.settings import Settings
 
 RequestId = str | UUID
@@ -55,9 +55,8 @@ class Decisions:
         InvalidTransitionError, NotFoundError; ConcurrencyError when the request is not at `expected_version`, or when
         what there is to approve changed during the call.
         """
-        with input_errors():
-            check_version(expected_version, "expected_version")
-            command = Approve(actor=actor, requirement=requirement, seen=seen, comment=comment)
+        check_version(expected_version, "expected_version")
+        command = Approve(actor=actor, requirement=requirement, seen=seen, comment=comment)
         return self._handler.decide(request_key(request_id), command, expected_version)
 
     def reject(
@@ -72,31 +71,27 @@ class Decisions:
         seen: str | None = None,
     ) -> MutationRequest:
         """Say no; ends the request if it is a veto or the quorum cannot be met any more. Raises what `approve` does."""
-        with input_errors():
-            check_version(expected_version, "expected_version")
-            told = _told(reason)
-            check_json(told.metadata, field="reason.metadata", max_bytes=self.settings.max_payload_bytes)
-            command = Reject(actor=actor, requirement=requirement, seen=seen, rejection=told, comment=comment)
+        check_version(expected_version, "expected_version")
+        told = _told(reason)
+        check_json(told.metadata, field="reason.metadata", max_bytes=self.settings.max_payload_bytes)
+        command = Reject(actor=actor, requirement=requirement, seen=seen, rejection=told, comment=comment)
         return self._handler.decide(request_key(request_id), command, expected_version)
 
     def withdraw(
         self, request_id: RequestId, *, actor: Actor, reason: str | None = None, requirement: str | None = None
     ) -> MutationRequest:
         """Take one's own decision back while the request is pending; NotFoundError when there is none."""
-        with input_errors():
-            command = Withdraw(actor=actor, requirement=requirement, reason=reason)
+        command = Withdraw(actor=actor, requirement=requirement, reason=reason)
         return self._handler.decide(request_key(request_id), command, None)
 
     def comment(self, request_id: RequestId, *, actor: Actor, text: str) -> MutationRequest:
         """Say something, in any status."""
-        with input_errors():
-            command = Comment(actor=actor, text=text)
+        command = Comment(actor=actor, text=text)
         return self._handler.decide(request_key(request_id), command, None)
 
     def cancel(self, request_id: RequestId, *, actor: Actor, reason: str | None = None) -> MutationRequest:
         """Take a request back that has not run: for its requester and administrators, else NotAuthorizedError."""
-        with input_errors():
-            command = Cancel(actor=actor, reason=reason)
+        command = Cancel(actor=actor, reason=reason)
         return self._handler.decide(request_key(request_id), command, None)
 
     def expire(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> MutationRequest:
@@ -109,8 +104,7 @@ class Decisions:
         For the requester and administrators, else NotAuthorizedError. Raises InputError for another state or the
         request itself, InvalidTransitionError when either is not open any more, NotFoundError.
         """
-        with input_errors():
-            Supersede(actor=actor, by=request_key(by))
+        Supersede(actor=actor, by=request_key(by))
         return self._handler.supersede(request_key(request_id), request_key(by), actor)
 
     def delegate(
@@ -128,8 +122,7 @@ class Decisions:
         Raises SelfApprovalError for the requester, NotAuthorizedError for who may not decide themselves or may not pass
         it on, InputError for a time that has passed, and what `approve` raises of requirement and deadline.
         """
-        with input_errors():
-            command = Delegate(actor=actor, to=to, until=until, requirement=requirement, reason=reason)
+        command = Delegate(actor=actor, to=to, until=until, requirement=requirement, reason=reason)
         return self._handler.decide(request_key(request_id), command, None)
 
     def reassign(
@@ -145,9 +138,8 @@ class Decisions:
 
         Raises NotAuthorizedError, NotFoundError, and ConfigurationError for what nobody can fill.
         """
-        with input_errors():
-            approvers = tuple(each if isinstance(each, Approver) else Approver(kind="actor", id=each) for each in to)
-            command = Reassign(actor=actor, requirement=requirement, approvers=approvers, reason=reason)
+        approvers = tuple(each if isinstance(each, Approver) else Approver(kind="actor", id=each) for each in to)
+        command = Reassign(actor=actor, requirement=requirement, approvers=approvers, reason=reason)
         return self._handler.decide(request_key(request_id), command, None)
 
     def break_glass(self, request_id: RequestId, *, actor: Actor, reason: str) -> MutationRequest:
@@ -155,13 +147,12 @@ class Decisions:
 
         Takes the role `settings.break_glass_role`, else NotAuthorizedError. The request is approved; `execute` runs it.
         """
-        with input_errors():
-            command = BreakGlass(
-                actor=actor,
-                reason=reason,
-                permission=self.settings.break_glass_role,
-                review_after=self.settings.break_glass_review_after,
-            )
+        command = BreakGlass(
+            actor=actor,
+            reason=reason,
+            permission=self.settings.break_glass_role,
+            review_after=self.settings.break_glass_review_after,
+        )
         return self._handler.decide(request_key(request_id), command, None)
 
     def review(self, request_id: RequestId, *, actor: Actor, justified: bool, comment: str) -> MutationRequest:
@@ -170,9 +161,8 @@ class Decisions:
         Raises SelfApprovalError for who asked for the request or broke the glass, AlreadyDecidedError,
         NotAuthorizedError, and InvalidTransitionError when there is nothing to review.
         """
-        with input_errors():
-            permission = self.settings.break_glass_review_role
-            command = Review(actor=actor, justified=justified, comment=comment, permission=permission)
+        permission = self.settings.break_glass_review_role
+        command = Review(actor=actor, justified=justified, comment=comment, permission=permission)
         return self._handler.decide(request_key(request_id), command, None)
 
 

@@ -9,7 +9,7 @@ from governance.domain.errors import MisplacedEventError, NotFoundError
 from governance.domain.events import StateChanged
 from governance.domain.evolution import replay
 from governance.domain.recorded import Recorded
-from governance.domain.request import MutationRequest, detached
+from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
 from governance.domain.state_evolution import state_version
 from governance.event_store.log import EventLog
@@ -71,8 +71,7 @@ class Repository:
             raise NotFoundError(msg, request=request_id)
         if news:
             self.keep(request)
-            return request
-        return detached(request)
+        return request
 
     def state(self, state_id: str, *, fresh: bool = True) -> StateVersion | None:
         """Return the latest version of a state, None for one that does not exist yet."""
@@ -99,8 +98,8 @@ class Repository:
         self._requests.forget(request_id)
 
     def keep(self, request: MutationRequest) -> None:
-        """Take over a request; what its caller does to the values in it afterwards changes nothing here."""
-        self._requests.keep(request.id, detached(request))
+        """Take over a request, which cannot be changed in place, so that no copy is made."""
+        self._requests.keep(request.id, request)
 
 
 def _check_gapless(news: Sequence[Recorded], after: int) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from pydantic import JsonValue
-
+from governance.domain.frozen_json import Json
 from governance.domain.values import Value
 
 
@@ -13,8 +12,8 @@ class Change(Value):
 
     path: str
     kind: Literal["added", "removed", "replaced"]
-    old: JsonValue = None
-    new: JsonValue = None
+    old: Json = None
+    new: Json = None
 
 
 ChangeSet = tuple[Change, ...]

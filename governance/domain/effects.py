@@ -1,10 +1,12 @@
 """Effects: typed descriptions of what is to be done outside once a mutation was executed."""
 
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
-from governance.domain.values import Given
+from governance.domain.frozen_json import JsonObject
+from governance.domain.values import Given, Value
 
 
 class Effect(BaseModel):
@@ -22,4 +24,14 @@ class RecordedEffect(Given):
     id: str
     contract: str
     contract_version: int
-    payload: dict[str, JsonValue]
+    payload: JsonObject
+
+
+class EffectProgress(Value):
+    """How far the delivery of one effect has come; `attempts` counts from the beginning, or from the last retry."""
+
+    effect_id: str
+    status: Literal["waiting", "retrying", "parked", "delivered", "dropped"] = "waiting"
+    attempts: int = 0
+    retry_at: datetime | None = None
+    error: str | None = None

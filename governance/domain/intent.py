@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
+from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.values import Given, Id, Ids, Text
 
 Risk = Literal["low", "medium", "high", "critical"]
@@ -28,7 +29,7 @@ class Intent(Given):
     risk: Risk | None = None
     blast_radius: BlastRadius | None = None
     tags: Ids = ()
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=FrozenDict)
 
 
 def refine(declared: Intent, given: Intent | None) -> Intent:

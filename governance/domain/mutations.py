@@ -3,11 +3,12 @@
 import re
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from governance.domain.digest import digest
 from governance.domain.effects import Effect
 from governance.domain.errors import ConfigurationError, UnknownMutationError
+from governance.domain.frozen_json import JsonObject
 from governance.domain.intent import BlastRadius, Intent, Risk, Scope
 from governance.domain.values import Given, Refusing
 
@@ -87,7 +88,7 @@ class StoredMutation(Given):
 
     type: str
     version: int
-    payload: dict[str, JsonValue]
+    payload: JsonObject
 
     @property
     def digest(self) -> str:

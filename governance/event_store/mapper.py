@@ -31,6 +31,11 @@ class Envelope(Value):
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
+def _written(value: BaseModel) -> str:
+    """Return what `model_dump_json` does, without the cost of passing on its options."""
+    return value.__pydantic_serializer__.to_json(value).decode()
+
+
 def _text_json(text: str | None) -> str:
     return "null" if text is None else _quoted(text)
 
@@ -55,18 +60,13 @@ class EnvelopeMapper(Mapper[str]):
         recorded: Recorded = domain_event
         event = recorded.event
         topic = type(event).__name__
-        at = recorded.at.isoformat().replace("+00:00", "Z")
-        envelope = (
-            f'{{"type":"{topic}","v":{event.schema_version},"at":"{at}","by":{recorded.by.model_dump_json()},'
+        state = (
+            f'{{"type":"{topic}","v":{event.schema_version},"at":"{recorded.at.isoformat()[:-6]}Z","by":'
+            f"{_written(recorded.by)},"
             f'"correlation":{_text_json(recorded.correlation_id)},"causation":{_text_json(recorded.causation_id)},'
-            f'"append":{_text_json(recorded.append_id)},"data":{event.model_dump_json()}}}'
-        )
-        return StoredEvent(
-            originator_id=recorded.stream,
-            originator_version=recorded.version,
-            topic=topic,
-            state=envelope.encode(),
-        )
+            f'"append":{_text_json(recorded.append_id)},"data":{_written(event)}}}'
+        ).encode()
+        return StoredEvent(recorded.stream, recorded.version, topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         """Return the envelope that was stored, old shapes brought up to today's.

@@ -16,6 +16,7 @@ from scripts.benchmarks.contenders import (
     RECORDER,
     working,
 )
+from scripts.benchmarks.cores import ON_ONE_CORE, POSSIBLE, on_one_core
 from scripts.benchmarks.crews import Crew
 from scripts.benchmarks.measure import Rate, Table, rate
 
@@ -25,6 +26,9 @@ PROCESSES = 4
 FULL = 16
 """The number of clients with which pgbench is taken for the limit."""
 SQLITE_CALLERS = (1, 16)
+PINNED = (PLAIN, COMMAND, PLAIN_CYCLE, CYCLE)
+"""Contenders that are also measured with their process kept on one core, as it is run in production."""
+EACH_ON_ONE_CORE = ", each on one core"
 
 
 def tables(url: str, folder: Path, callers: Sequence[int], seconds: float) -> Iterator[Table]:
@@ -58,6 +62,7 @@ def on_postgres(url: str, callers: int, seconds: float) -> Table:
     for name in (RAW, PLAIN, RECORDER, COMMAND):
         work = stack.enter_context(working(name, url))
         contenders[name] = partial(rate, work, callers=callers, seconds=seconds)
+    pin(contenders, callers)
     title = f"PostgreSQL, {callers} caller{'s' if callers > 1 else ''}"
     return Table(title, contenders, PGBENCH_16 if callers > FULL else PGBENCH, stack.close)
 
@@ -70,9 +75,10 @@ def processes(url: str, seconds: float) -> Table:
         f"{PGBENCH}, 4 processes": partial(limits.pgbench, url, clients=FULL, seconds=seconds, processes=PROCESSES),
     }
     for name in (RAW, PLAIN, RECORDER, COMMAND):
-        crew = Crew(name, url, processes=PROCESSES, callers=FULL // PROCESSES)
-        stack.callback(crew.close)
-        contenders[name] = partial(crew.rate, seconds)
+        for pinned in (False, True) if POSSIBLE and name in PINNED else (False,):
+            crew = Crew(name, url, processes=PROCESSES, callers=FULL // PROCESSES, pinned=pinned)
+            stack.callback(crew.close)
+            contenders[name + (EACH_ON_ONE_CORE if pinned else "")] = partial(crew.rate, seconds)
     return Table("PostgreSQL, 4 processes with 4 callers each", contenders, PGBENCH, stack.close)
 
 
@@ -102,4 +108,12 @@ def _together(title: str, url: str, names: Sequence[str], callers: int, seconds:
     contenders: dict[str, Callable[[], Rate]] = {}
     for name in names:
         contenders[name] = partial(rate, stack.enter_context(working(name, url)), callers=callers, seconds=seconds)
+    pin(contenders, callers)
     return Table(title, contenders, names[0], stack.close)
+
+
+def pin(contenders: dict[str, Callable[[], Rate]], callers: int) -> None:
+    """Add to the contenders that whole commands are measured of those whose process is kept on one core."""
+    if POSSIBLE and callers > 1:
+        for name in [each for each in contenders if each in PINNED]:
+            contenders[name + ON_ONE_CORE] = partial(on_one_core, contenders[name])

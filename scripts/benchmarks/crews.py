@@ -1,4 +1,4 @@
-"""Several processes that do the same work at once: `python -m scripts.benchmarks.crews NAME URL CALLERS`.
+"""Several processes that do the same work at once: `python -m scripts.benchmarks.crews NAME URL CALLERS CORE`.
 
 Each opens its store once, then measures whenever it reads a number of seconds, and answers with what it saw.
 """
@@ -6,20 +6,23 @@ Each opens its store once, then measures whenever it reads a number of seconds, 
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 
 from scripts.benchmarks.contenders import working
+from scripts.benchmarks.cores import one_core
 from scripts.benchmarks.measure import Rate, rate_of, waits
 
 
 class Crew:
     """So many processes with so many callers each."""
 
-    def __init__(self, name: str, url: str, *, processes: int, callers: int) -> None:
+    def __init__(self, name: str, url: str, *, processes: int, callers: int, pinned: bool = False) -> None:
         words = [sys.executable, "-m", "scripts.benchmarks.crews", name, url, str(callers)]
+        everywhere = [""] * processes
         self._members: list[subprocess.Popen[str]] = []
-        for _ in range(processes):
+        for core in map(str, range(processes)) if pinned else everywhere:
             # One after the other: the library cannot create its tables in two processes at once.
-            member = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            member = subprocess.Popen([*words, core], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self._members.append(member)
             _answer(member)
 
@@ -53,8 +56,8 @@ def _answer(member: "subprocess.Popen[str]") -> str:
 
 def main() -> None:
     """Be one process of a crew."""
-    name, url, callers = sys.argv[1:]
-    with working(name, url) as work:
+    name, url, callers, core = sys.argv[1:]
+    with one_core(int(core)) if core else nullcontext(), working(name, url) as work:
         print("ready", flush=True)
         for line in sys.stdin:
             every, seconds = waits(work, callers=int(callers), seconds=float(line))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.benchmarks import growth, policies
-from scripts.benchmarks.append import PGBENCH, PGBENCH_16
+from scripts.benchmarks.append import EACH_ON_ONE_CORE, PGBENCH, PGBENCH_16
 from scripts.benchmarks.contenders import COMMAND, CONFLICTS, CYCLE, PLAIN, PLAIN_CYCLE, RAW, RECORDER
+from scripts.benchmarks.cores import ON_ONE_CORE
 from scripts.benchmarks.measure import Rate, ratio
 
 Tables = Mapping[str, Mapping[str, Any]]
@@ -28,25 +29,29 @@ class Figure:
 
 
 _SIXTEEN = "PostgreSQL, 16 callers"
+_SIXTY_FOUR = "PostgreSQL, 64 callers"
 _FOUR = "PostgreSQL, 4 processes with 4 callers each"
 _SLOW = ", disk 1 ms slower"
+_CYCLES = "PostgreSQL, 16 callers, life cycles of 9 events"
+_FILE_16 = "SQLite, 16 callers (the raw driver: 1)"
+PINNED_COMMAND, PINNED_PLAIN = COMMAND + ON_ONE_CORE, PLAIN + ON_ONE_CORE
 FIGURES = (
     Figure("command, 16 callers ÷ pgbench, 16 clients", _SIXTEEN, COMMAND, PGBENCH, 0.6),
+    Figure("the same, process on one core", _SIXTEEN, PINNED_COMMAND, PGBENCH, 0.6),
     Figure("command, 16 callers ÷ plain library", _SIXTEEN, COMMAND, PLAIN, 12),
-    Figure("command, 64 callers ÷ pgbench, 16 clients", "PostgreSQL, 64 callers", COMMAND, PGBENCH_16, 1.0),
+    Figure("the same, both on one core", _SIXTEEN, PINNED_COMMAND, PINNED_PLAIN, 12),
+    Figure("command, 64 callers ÷ pgbench, 16 clients", _SIXTY_FOUR, COMMAND, PGBENCH_16, 1.0),
+    Figure("the same, process on one core", _SIXTY_FOUR, PINNED_COMMAND, PGBENCH_16, 1.0),
     Figure("command, 1 caller ÷ pgbench, 1 client", "PostgreSQL, 1 caller", COMMAND, PGBENCH, 0.5),
     Figure("command, 4 processes × 4 callers ÷ pgbench, 16 clients", _FOUR, COMMAND, PGBENCH, 0.5),
+    Figure("the same, each process on one core", _FOUR, COMMAND + EACH_ON_ONE_CORE, PGBENCH, 0.5),
     Figure("command, 16 callers ÷ pgbench, disk 1 ms slower", _SIXTEEN + _SLOW, COMMAND, PGBENCH, 0.6),
     Figure("5 % conflicts ÷ none", "PostgreSQL, 16 callers, conflicts", CONFLICTS, RECORDER, 0.7),
-    Figure(
-        "life cycles, 16 callers ÷ plain library saving as many events",
-        "PostgreSQL, 16 callers, life cycles of 9 events",
-        CYCLE,
-        PLAIN_CYCLE,
-        8,
-    ),
+    Figure("life cycles, 16 callers ÷ plain library saving as many events", _CYCLES, CYCLE, PLAIN_CYCLE, 8),
+    Figure("the same, both on one core", _CYCLES, CYCLE + ON_ONE_CORE, PLAIN_CYCLE + ON_ONE_CORE, 8),
     Figure("SQLite: command, 1 caller ÷ raw inserts", "SQLite, 1 caller (the raw driver: 1)", COMMAND, RAW, 0.7),
-    Figure("SQLite: command, 16 callers ÷ raw inserts", "SQLite, 16 callers (the raw driver: 1)", COMMAND, RAW, 3),
+    Figure("SQLite: command, 16 callers ÷ raw inserts", _FILE_16, COMMAND, RAW, 3),
+    Figure("the same, process on one core", _FILE_16, PINNED_COMMAND, RAW, 3),
     *(
         Figure(
             f"time of one {kind}: 1 M requests ÷ 10 k",

@@ -1,7 +1,7 @@
 """Mutations that misbehave: they raise, answer nonsense, or change what they are shown."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -214,8 +214,12 @@ def test_what_callers_do_to_what_they_are_given_changes_nothing(gov: Governance)
     request = gov.submit(Odd(), state_id="item", actor=GRACE, reason="x", metadata=metadata)
     stored = [each.model_dump_json() for each in gov.history(request.id)]
     metadata["list"].append(2)
-    request.metadata["more"] = 1
-    request.mutation.payload["how"] = "evil"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        request.metadata["more"] = 1
+    with pytest.raises(TypeError, match="cannot be changed"):
+        cast(list[int], request.metadata["list"]).append(3)
+    with pytest.raises(TypeError, match="cannot be changed"):
+        request.mutation.payload["how"] = "evil"
     outcome = gov.execute(request.id, actor=WORKER)
     assert outcome.executed
     assert outcome.request.metadata == {"list": [1]}
