@@ -12,35 +12,31 @@ from governance.clock import utc_clock
 from governance.compensating import compensation_of
 from governance.decisions import Decisions, RequestId
 from governance.directory import Directory, DirectoryLookup
-from governance.domain.actors import SYSTEM, Actor
+from governance.domain.actors import Actor
 from governance.domain.catalog import AnyMutation, Catalog
-from governance.domain.execution import check_approved_content, outcome_of_resolving
 from governance.domain.intent import Intent
-from governance.domain.lifecycle import Status, check_command
 from governance.domain.policies import Policy, PolicySet
-from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
-from governance.domain.state import AnyState
 from governance.domain.terms import CompensationKind, Stale
+from governance.drifting import DriftCommands, DriftReader
 from governance.evaluation import Evaluator
 from governance.event_store.connect import open_recorder
 from governance.event_store.log import EventLog, translated_errors
 from governance.event_store.settings import RecorderSettings
 from governance.execution import Executor
-from governance.explaining import explain
 from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import Submission, check_actor
-from governance.outcome import Explanation, Outcome, Preview
-from governance.reading import StateReader, as_of
+from governance.outcome import Outcome
+from governance.questions import Questions
+from governance.reading import StateReader
 from governance.repository import Repository
 from governance.settings import Settings
-from governance.streams import request_stream
 from governance.submitting import Mode, Submitter
 
 
-class Governance(Decisions, BatchCommands):
+class Governance(Decisions, BatchCommands, DriftCommands, Questions):
     """Puts every change of governed state under governance; open one a process and share it between threads."""
 
     def __init__(
@@ -80,6 +76,7 @@ class Governance(Decisions, BatchCommands):
             self.settings.budget_seconds,
         )
         self._states = StateReader(log, self._repository, self.catalog)
+        self._drifts = DriftReader(log, self._repository, self._executor, self._clock)
 
     @classmethod
     def open(
@@ -229,68 +226,6 @@ class Governance(Decisions, BatchCommands):
         reason = f"batch {original.links.batch_id} failed"
         complete = given.model_copy(update={"actor": actor, "reason": reason, "idempotency_key": f"{key}-{kind}"})
         return self._submitter.submit(complete, "commit", original.state_type)
-
-    def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:
-        """Return what executing would do now, by the same code; nothing is stored. For open requests only."""
-        check_actor(actor)
-        request = self._repository.request(request_key(request_id))
-        check_command("cancel", request.status, request.id)
-        if request.status is Status.APPROVED:
-            check_approved_content(request)
-        state = self._executor.current_state(request.state_id, request.state_type)
-        now = self._clock()
-        command = self._executor.command(request, state, actor, now)
-        resolution, evaluation = outcome_of_resolving(command, request, now), command.evaluation
-        return Preview(
-            request_id=request.id,
-            state_id=request.state_id,
-            status=request.status,
-            expected=resolution.expected,
-            current=resolution.current,
-            outcome=resolution.outcome,
-            reason=resolution.reason,
-            change_set=evaluation.change_set,
-            validation_errors=evaluation.validation_errors,
-            failure=evaluation.failure,
-            verdicts=request.verdicts if evaluation.verdicts is None else evaluation.verdicts,
-            digest=request.digest,
-        )
-
-    def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:
-        """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
-        if actor is not None:
-            check_actor(actor)
-        return explain(self._repository.request(request_key(request_id)), self._clock(), actor, self._directory)
-
-    def request(
-        self, request_id: RequestId, *, version: int | None = None, at: datetime | None = None
-    ) -> MutationRequest:
-        """Return the request as it is now, as it was after one of its events, or as it was at a time.
-
-        Raises NotFoundError when there was none.
-        """
-        key = request_key(request_id)
-        if version is None and at is None:
-            return self._repository.request(key)
-        return as_of(self.log.stream(request_stream(key)), key, version=version, at=at)
-
-    def state(self, state_id: str, *, version: int | None = None, at: datetime | None = None) -> AnyState:
-        """Return a state as it is now, at a version, or at a time.
-
-        One that does not exist (yet) has version 0 and, when only one type of state is registered, its default value.
-        Raises NotFoundError for a version that does not exist.
-        """
-        return self._states.state(state_id, version=version, at=at)
-
-    def history(self, request_id: RequestId) -> Sequence[Recorded]:
-        """Return every event of a request, oldest first; NotFoundError when there is none."""
-        key = request_key(request_id)
-        self._repository.request(key)
-        return self.log.stream(request_stream(key))
-
-    def state_history(self, state_id: str) -> Sequence[Recorded]:
-        """Return every version of a state as an event, oldest first; none for a state that does not exist yet."""
-        return self._states.history(state_id)
 
 
 def _submission(arguments: dict[str, Any]) -> Submission:

@@ -174,6 +174,10 @@ class Executor:
             max_rounds=self._settings.max_rounds,
         )
 
+    def reads(self, request: MutationRequest) -> tuple[str, ...] | None:
+        """Return what the mutation of a request says it reads and writes, None for all of the state."""
+        return self._evaluator.reads(self._catalog.load(request.mutation))
+
     def version(self, state_id: str, state_type: str | None, version: int) -> StateVersion:
         """Return a given version of a state; NotFoundError when it does not exist."""
         if version == 0 and state_type is not None:

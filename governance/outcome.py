@@ -7,7 +7,7 @@ from governance.domain.effects import RecordedEffect
 from governance.domain.events import VersionResolved
 from governance.domain.lifecycle import Status
 from governance.domain.request import MutationRequest
-from governance.domain.terms import ResolutionOutcome, Verdict
+from governance.domain.terms import Drift, ResolutionOutcome, Verdict
 from governance.domain.values import Value
 
 
@@ -27,7 +27,10 @@ class Outcome(Value):
 
 
 class Preview(Value):
-    """What would happen if the request were executed now; nothing of it is stored."""
+    """What would happen if the request were executed now; nothing of it is stored.
+
+    `drift` names the first changes of the state since it was evaluated, `changed_paths` where it differs since.
+    """
 
     request_id: str
     state_id: str
@@ -41,12 +44,15 @@ class Preview(Value):
     failure: str | None
     verdicts: tuple[Verdict, ...]
     digest: str
+    changed_paths: tuple[str, ...] = ()
+    drift: tuple[Drift, ...] = ()
 
 
 class RequirementExplanation(Value):
     """What one requirement still needs, who can supply it, and until when.
 
-    `who` says it as it was asked for; `people` names everybody who could decide now, None without a directory.
+    `who` says it as it was asked for: people, a calendar, other requests, a quota, a check. `people` names everybody
+    who could decide now, None without a directory. `earliest` is when a condition can be met at the soonest, if known.
     """
 
     id: str
@@ -61,6 +67,7 @@ class RequirementExplanation(Value):
     who: tuple[str, ...]
     people: tuple[str, ...] | None = None
     expires_at: datetime | None
+    earliest: datetime | None = None
     digest: str
     actor_may: bool | None = None
     actor_may_not_because: str | None = None

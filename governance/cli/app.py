@@ -1,7 +1,7 @@
 """All of `gov`: importing this registers every command, in the order in which the help shows them."""
 
 from governance.cli import submit  # isort: skip
-from governance.cli import decide, waiting, powers, execute  # isort: skip
+from governance.cli import decide, drift, waiting, powers, execute  # isort: skip
 from governance.cli import read, listing  # isort: skip
 from governance.cli import audit, audit_proving, audit_exporting, keys  # isort: skip
 from governance.cli import database, demo  # isort: skip
@@ -24,6 +24,7 @@ __all__ = [
     "database",
     "decide",
     "demo",
+    "drift",
     "execute",
     "keys",
     "listing",

@@ -9,14 +9,18 @@ from governance.cli import options
 from governance.cli.commands import command
 from governance.cli.groups import LOOK, app
 from governance.cli.session import Answer, Session, request_id
-from governance.domain.errors import InputError
+from governance.domain.errors import GovernanceError, InputError
+from governance.domain.lifecycle import OPEN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from governance.application import Governance
+    from governance.domain.actors import Actor
     from governance.domain.recorded import Recorded
     from governance.domain.request import MutationRequest
     from governance.domain.state import AnyState
+    from governance.drifting import DriftReport
     from governance.outcome import Explanation
 
 AnyRequest = Annotated[
@@ -37,12 +41,14 @@ def show(session: Session, request: options.Request) -> Answer:
     with session.store() as governance:
         key = request_id(governance, request)
         found, explained, recorded = governance.request(key), governance.explain(key), governance.history(key)
+        drift = _drift(governance, found, None)
     data = {
         "request": request_document(found),
         "explanation": explained.model_dump(mode="json"),
+        "drift": drift.model_dump(mode="json") if drift else None,
         "events": [entry(each) for each in recorded],
     }
-    return Answer(data, lambda: _shown(found, explained, recorded))
+    return Answer(data, lambda: _shown(found, explained, recorded, drift))
 
 
 @command(app, "why", LOOK)
@@ -54,7 +60,9 @@ def why(session: Session, request: options.Request, actor: options.Actor = None)
     with session.store() as governance:
         key = request_id(governance, request)
         found, explained = governance.request(key), governance.explain(key, actor=who)
-    return Answer(explained.model_dump(mode="json"), lambda: _explained(found, explained))
+        drift = _drift(governance, found, who)
+    data = {**explained.model_dump(mode="json"), "drift": drift.model_dump(mode="json") if drift else None}
+    return Answer(data, lambda: _explained(found, explained, drift))
 
 
 @command(app, "history", LOOK)
@@ -91,7 +99,23 @@ def _plain(value: Any) -> Any:
     return value if dump is None else dump(mode="json", by_alias=True)
 
 
-def _shown(request: "MutationRequest", explained: "Explanation", recorded: "Sequence[Recorded]") -> "RenderableType":
+def _drift(governance: "Governance", request: "MutationRequest", who: "Actor | None") -> "DriftReport | None":
+    """Return what changed since somebody approved an open request; None when nothing has, or it cannot be told."""
+    if not any(each.granted_by for each in request.requirements) or request.status not in OPEN:
+        return None
+    try:
+        report = governance.drift(request.id, actor=who)
+    except GovernanceError:  # what is wrong with the store is for the audit to say; the request is shown all the same
+        return None
+    return report if report.changes else None
+
+
+def _shown(
+    request: "MutationRequest",
+    explained: "Explanation",
+    recorded: "Sequence[Recorded]",
+    drift: "DriftReport | None",
+) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
@@ -109,12 +133,26 @@ def _shown(request: "MutationRequest", explained: "Explanation", recorded: "Sequ
         render.indented(render.requirements(explained.requirements)),
         render.heading("How it stands"),
         render.indented(render.standing(explained)),
+        *_since(drift),
         *steps,
         titled("Timeline", recorded),
     )
 
 
-def _explained(request: "MutationRequest", explained: "Explanation") -> "RenderableType":
+def _since(drift: "DriftReport | None") -> "list[RenderableType]":
+    from rich.text import Text
+
+    from governance.cli import render
+    from governance.cli.drift_view import changes_between
+    from governance.cli.text import short
+
+    if drift is None:
+        return []
+    more = Text(f"gov diff {short(drift.request_id)} shows what was approved beside what would run now", style="cyan")
+    return [*changes_between(drift), render.indented(more)]
+
+
+def _explained(request: "MutationRequest", explained: "Explanation", drift: "DriftReport | None") -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
@@ -128,6 +166,7 @@ def _explained(request: "MutationRequest", explained: "Explanation") -> "Rendera
         if each.actor_may is not None and each.status == "open":
             may = "you may decide on it" if each.actor_may else f"you may not: {visible(each.actor_may_not_because)}"
             parts.append(render.indented(Text(f"{each.id}: {may}", style="green" if each.actor_may else "yellow")))
+    parts += _since(drift)
     steps = render.next_steps(request)
     parts += [render.heading("Next")] if steps else []
     return Group(*parts, *(render.indented(Text(step, style="cyan")) for step in steps))

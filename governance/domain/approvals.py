@@ -6,6 +6,7 @@ from typing import assert_never
 
 from governance.domain.actors import Actor
 from governance.domain.commands import Approve, Reject, Withdraw
+from governance.domain.drift import check_confirmable
 from governance.domain.entitlement import Entitlement, entitlement, most_telling, refusal
 from governance.domain.errors import InvalidTransitionError, NotAuthorizedError, NotFoundError, StaleError
 from governance.domain.events import (
@@ -34,11 +35,11 @@ def decide(command: Approve | Reject | Withdraw, request: MutationRequest, now: 
 
 
 def requirement_of(request: MutationRequest, key: str) -> OpenedRequirement:
-    """Return the requirement of the current round with this id or name; NotFoundError when there is none."""
+    """Return the approval of the current round with this id or name; NotFoundError when there is none."""
     found = request.requirement(key)
-    if found is None:
-        known = ", ".join(each.id for each in request.current_requirements) or "none"
-        msg = f"request {request.id} has no requirement {key} in round {request.round} (it has: {known})"
+    if found is None or not found.is_approval:
+        known = ", ".join(each.id for each in request.current_approvals) or "none"
+        msg = f"request {request.id} has no approval requirement {key} in round {request.round} (it has: {known})"
         raise NotFoundError(msg, request=request.id, requirement=key)
     return found
 
@@ -58,7 +59,7 @@ def _approve(command: Approve, request: MutationRequest, now: datetime) -> Seque
         )
         approvers = (*opened.granted_by, command.actor.person)
         events.append(granted)
-        if len(approvers) >= opened.asked.quorum:
+        if len(approvers) >= opened.approval.quorum:
             reached.add(opened.id)
             events.append(QuorumReached(requirement_id=opened.id, approvers=approvers))
     if satisfied(each for each in request.current_requirements if each.id not in reached):
@@ -89,7 +90,7 @@ def _reject(command: Reject, request: MutationRequest, now: datetime) -> Sequenc
 
 def _withdraw(command: Withdraw, request: MutationRequest) -> Sequence[RequestEvent]:
     person = command.actor.person
-    among = request.current_requirements
+    among = request.current_approvals
     if command.requirement is not None:
         among = (requirement_of(request, command.requirement),)
     votes = [(each.id, vote.approver) for each in among if (vote := each.vote_of(person))]
@@ -103,8 +104,10 @@ def _withdraw(command: Withdraw, request: MutationRequest) -> Sequence[RequestEv
 
 
 def _targets(request: MutationRequest, command: Approve | Reject, now: datetime) -> tuple[OpenedRequirement, ...]:
-    chosen: Iterable[OpenedRequirement] = request.current_requirements
-    if command.requirement is not None:
+    chosen: Iterable[OpenedRequirement] = request.current_approvals
+    if isinstance(command, Approve) and command.again:
+        chosen = check_confirmable(request, command.actor, command.seen)
+    elif command.requirement is not None:
         chosen = (requirement_of(request, command.requirement),)
     refusals = {each.id: refusal(request, each, command.actor, now) for each in chosen}
     targets = tuple(each for each in chosen if refusals[each.id] is None)
@@ -136,9 +139,9 @@ def _ends(request: MutationRequest, opened: OpenedRequirement, events: Sequence[
     """Return whether, with the rejections that are about to be recorded, this requirement cannot be met any more."""
     votes = [vote for vote in opened.votes if vote.decision == "rejected"]
     new = [each for each in events if isinstance(each, ApprovalRejected) and each.requirement_id == opened.id]
-    if opened.asked.veto and len(votes) + len(new) >= opened.asked.vetoes:
+    if opened.approval.veto and len(votes) + len(new) >= opened.approval.vetoes:
         return True
-    named = opened.asked.named
+    named = opened.approval.named
     against = {vote.delegated_by or vote.approver for vote in votes}
     against |= {each.delegated_by or each.approver for each in new}
-    return named is not None and len(named - against - request.requester.people) < opened.asked.quorum
+    return named is not None and len(named - against - request.requester.people) < opened.approval.quorum

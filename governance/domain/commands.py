@@ -7,11 +7,14 @@ from pydantic import BeforeValidator, Field, JsonValue
 
 from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
+from governance.domain.condition_commands import ConditionCommand, Hold
+from governance.domain.effect_commands import EffectCommand
 from governance.domain.effects import RecordedEffect
 from governance.domain.events import Amended
+from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
-from governance.domain.requirements import Approver, Requirement
+from governance.domain.requirements import AnyRequirement, Approver, Requirement
 from governance.domain.terms import CompensationLink, Drift, RejectionReason, Stale, Verdict
 from governance.domain.values import Given, Id, Moment, Reason, Text, Value
 
@@ -70,7 +73,7 @@ class Submit(Given):
     actor: GivenActor
     reason: Reason
     intent: Intent
-    requires: tuple[Requirement, ...] = ()
+    requires: tuple[AnyRequirement, ...] = ()
     stale: Stale = "revalidate"
     expires_at: Moment | None = None
     idempotency_key: Id | None = None
@@ -78,17 +81,21 @@ class Submit(Given):
     supersedes: Id | None = None
     compensates: CompensationLink | None = None
     correlation_id: Id | None = None
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=FrozenDict)
 
 
 class Approve(Given):
-    """Say yes: to one requirement, or to all of the current step that the actor is asked for."""
+    """Say yes: to one requirement, or to all of the current step that the actor is asked for.
+
+    `again`: only to what the actor said yes to in an earlier round, and only to what was `seen` of this one.
+    """
 
     name: Literal["approve"] = "approve"
     actor: GivenActor
     requirement: Id | None = None
     seen: Id | None = None
     comment: Text | None = None
+    again: bool = False
 
 
 class Reject(Given):
@@ -199,6 +206,7 @@ class Execute(Value):
     evaluation: Evaluation
     drift: tuple[Drift, ...] = ()
     changed_paths: tuple[str, ...] = ()
+    hold: Hold | None = None
     max_attempts: int = 3
     max_rounds: int = 10
 
@@ -217,5 +225,7 @@ Command = (
     | Supersede
     | Replace
     | Execute
+    | EffectCommand
+    | ConditionCommand
 )
 """What can be asked of a request that exists."""

@@ -2,10 +2,14 @@
 
 from governance.domain.changes import ChangeSet, same, touches
 from governance.domain.commands import Evaluation, Execute
+from governance.domain.digest import canonical
 from governance.domain.request import MutationRequest
-from governance.domain.requirements import Requirement
+from governance.domain.requirements import ApprovalRequirement, Requirement
 from governance.domain.terms import Drift, ResolutionOutcome, Stale, Verdict
 from governance.domain.values import Value
+
+MAX_PATHS = 5
+"""How many paths a reason names."""
 
 
 class Resolution(Value):
@@ -60,9 +64,11 @@ def _current(request: MutationRequest, evaluation: Evaluation) -> Answer:
     if evaluation.validation_errors:
         return "matched", "; ".join(evaluation.validation_errors), "validation-failed"
     if evaluation.failure is None and _differs_from_approved(request, evaluation):
-        return "renewal_required", "it would not change what was approved, on the same state", None
+        where = differing_paths(request.change_set, evaluation.change_set)
+        return "renewal_required", f"it would not change what was approved, on the same state ({where})", None
     if moved:
-        return "matched", "the state has moved, but only outside what this mutation reads and writes", None
+        reads = ", ".join(evaluation.reads or ()) or "nothing"
+        return "matched", f"the state has moved, but only outside what this mutation reads and writes ({reads})", None
     return "matched", "the state is as it was evaluated", None
 
 
@@ -80,20 +86,22 @@ def _stale(request: MutationRequest, evaluation: Evaluation) -> Answer:
 
 
 def _valid_on_latest(request: MutationRequest, evaluation: Evaluation, moved: str) -> Answer:
-    if request.stale == "renew" and request.current_requirements:
+    if request.stale == "renew" and request.answered_requirements:
         return "renewal_required", f"{moved}, and every approval was for the earlier one", None
-    if evaluation.amendments and request.current_requirements:
+    if evaluation.amendments and request.answered_requirements:
         return "renewal_required", f"{moved}, and policies now put another mutation in its place", None
     unmet = unmet_demands(request, evaluation)
     if unmet:
-        return "renewal_required", f"{moved}, and policies now ask for more than was given", None
+        more = "; ".join(map(_told, unmet))
+        return "renewal_required", f"{moved}, and policies now ask for more than was given: {more}", None
     if _differs_from_approved(request, evaluation):
-        return "renewal_required", f"{moved}, and it would now change something else than was approved", None
+        where = differing_paths(request.change_set, evaluation.change_set)
+        return "renewal_required", f"{moved}, and it would now change something else than was approved ({where})", None
     return "revalidated", f"{moved}; validation, policies and the change set say the same as before", None
 
 
 def _differs_from_approved(request: MutationRequest, evaluation: Evaluation) -> bool:
-    return bool(request.current_requirements) and not same_changes(request.change_set, evaluation.change_set)
+    return bool(request.answered_requirements) and not same_changes(request.change_set, evaluation.change_set)
 
 
 def same_changes(one: ChangeSet, other: ChangeSet) -> bool:
@@ -102,6 +110,21 @@ def same_changes(one: ChangeSet, other: ChangeSet) -> bool:
         [change.model_dump(mode="json") for change in one],
         [change.model_dump(mode="json") for change in other],
     )
+
+
+def differing_paths(one: ChangeSet, other: ChangeSet) -> str:
+    """Return, in one line, where two change sets are not the same."""
+    mine, theirs = ({canonical(each.model_dump(mode="json")): each.path for each in some} for some in (one, other))
+    paths = sorted({*(mine[each] for each in mine.keys() - theirs), *(theirs[each] for each in theirs.keys() - mine)})
+    more = f" and {len(paths) - MAX_PATHS} more" if len(paths) > MAX_PATHS else ""
+    return ", ".join(each or "all of it" for each in paths[:MAX_PATHS]) + more if paths else "in another order"
+
+
+def _told(requirement: Requirement) -> str:
+    if not isinstance(requirement, ApprovalRequirement):
+        return str(requirement.kind)
+    people = "1 approval" if requirement.quorum == 1 else f"{requirement.quorum} approvals"
+    return f"{people} by {' or '.join(map(str, requirement.approvers))}"
 
 
 def unmet_demands(request: MutationRequest, evaluation: Evaluation) -> tuple[Requirement, ...]:

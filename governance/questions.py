@@ -1,0 +1,97 @@
+"""Questions: what a request, a state or an execution is, was and would be; nothing is stored by asking."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from governance.decisions import RequestId
+from governance.directory import DirectoryLookup
+from governance.domain.actors import SYSTEM, Actor
+from governance.domain.execution import check_approved_content, outcome_of_resolving
+from governance.domain.lifecycle import Status, check_command
+from governance.domain.recorded import Recorded
+from governance.domain.request import MutationRequest
+from governance.domain.state import AnyState
+from governance.event_store.log import EventLog
+from governance.execution import Executor
+from governance.explaining import explain
+from governance.ids import request_key
+from governance.intake import check_actor
+from governance.outcome import Explanation, Preview
+from governance.reading import StateReader, as_of
+from governance.repository import Repository
+from governance.streams import request_stream
+
+
+class Questions:
+    """The part of `Governance` that answers."""
+
+    log: EventLog
+    _clock: Callable[[], datetime]
+    _repository: Repository
+    _executor: Executor
+    _directory: DirectoryLookup | None
+    _states: StateReader
+
+    def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:
+        """Return what executing would do now, by the same code; nothing is stored. For open requests only."""
+        check_actor(actor)
+        request = self._repository.request(request_key(request_id))
+        check_command("cancel", request.status, request.id)
+        if request.status is Status.APPROVED:
+            check_approved_content(request)
+        state = self._executor.current_state(request.state_id, request.state_type)
+        now = self._clock()
+        command = self._executor.command(request, state, actor, now)
+        resolution, evaluation = outcome_of_resolving(command, request, now), command.evaluation
+        return Preview(
+            request_id=request.id,
+            state_id=request.state_id,
+            status=request.status,
+            expected=resolution.expected,
+            current=resolution.current,
+            outcome=resolution.outcome,
+            reason=resolution.reason,
+            change_set=evaluation.change_set,
+            validation_errors=evaluation.validation_errors,
+            failure=evaluation.failure,
+            verdicts=request.verdicts if evaluation.verdicts is None else evaluation.verdicts,
+            digest=request.digest,
+            changed_paths=command.changed_paths,
+            drift=command.drift,
+        )
+
+    def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:
+        """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
+        if actor is not None:
+            check_actor(actor)
+        return explain(self._repository.request(request_key(request_id)), self._clock(), actor, self._directory)
+
+    def request(
+        self, request_id: RequestId, *, version: int | None = None, at: datetime | None = None
+    ) -> MutationRequest:
+        """Return the request as it is now, as it was after one of its events, or as it was at a time.
+
+        Raises NotFoundError when there was none.
+        """
+        key = request_key(request_id)
+        if version is None and at is None:
+            return self._repository.request(key)
+        return as_of(self.log.stream(request_stream(key)), key, version=version, at=at)
+
+    def state(self, state_id: str, *, version: int | None = None, at: datetime | None = None) -> AnyState:
+        """Return a state as it is now, at a version, or at a time.
+
+        One that does not exist (yet) has version 0 and, when only one type of state is registered, its default value.
+        Raises NotFoundError for a version that does not exist.
+        """
+        return self._states.state(state_id, version=version, at=at)
+
+    def history(self, request_id: RequestId) -> Sequence[Recorded]:
+        """Return every event of a request, oldest first; NotFoundError when there is none."""
+        key = request_key(request_id)
+        self._repository.request(key)
+        return self.log.stream(request_stream(key))
+
+    def state_history(self, state_id: str) -> Sequence[Recorded]:
+        """Return every version of a state as an event, oldest first; none for a state that does not exist yet."""
+        return self._states.history(state_id)
