@@ -1,6 +1,7 @@
 """Several processes that do the same work at once: `python -m scripts.benchmarks.crews NAME URL CALLERS CORE`.
 
-Each opens its store once, then measures whenever it reads a number of seconds, and answers with what it saw.
+Each opens its store once, then measures whenever it reads a number of seconds and whether (1) or not (0) it is to stay
+on its core meanwhile, and answers with what it saw.
 """
 
 import json
@@ -16,20 +17,19 @@ from scripts.benchmarks.measure import Rate, rate_of, waits
 class Crew:
     """So many processes with so many callers each."""
 
-    def __init__(self, name: str, url: str, *, processes: int, callers: int, pinned: bool = False) -> None:
+    def __init__(self, name: str, url: str, *, processes: int, callers: int) -> None:
         words = [sys.executable, "-m", "scripts.benchmarks.crews", name, url, str(callers)]
-        everywhere = [""] * processes
         self._members: list[subprocess.Popen[str]] = []
-        for core in map(str, range(processes)) if pinned else everywhere:
+        for number in range(processes):
             # One after the other: the library cannot create its tables in two processes at once.
-            member = subprocess.Popen([*words, core], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            member = subprocess.Popen([*words, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self._members.append(member)
             _answer(member)
 
-    def rate(self, seconds: float) -> Rate:
-        """Return the rate that all reach together in so many seconds."""
+    def rate(self, seconds: float, *, pinned: bool = False) -> Rate:
+        """Return the rate that all reach together in so many seconds; `pinned` keeps each on a core."""
         for member in self._members:
-            _ask(member, seconds)
+            _ask(member, f"{seconds} {pinned:d}")
         answers = [json.loads(_answer(member)) for member in self._members]
         longest = max(answer["seconds"] for answer in answers)
         return rate_of((wait for answer in answers for wait in answer["waits"]), longest)
@@ -40,9 +40,9 @@ class Crew:
             member.communicate()
 
 
-def _ask(member: "subprocess.Popen[str]", seconds: float) -> None:
+def _ask(member: "subprocess.Popen[str]", what: str) -> None:
     if member.stdin is not None:
-        member.stdin.write(f"{seconds}\n")
+        member.stdin.write(f"{what}\n")
         member.stdin.flush()
 
 
@@ -57,11 +57,13 @@ def _answer(member: "subprocess.Popen[str]") -> str:
 def main() -> None:
     """Be one process of a crew."""
     name, url, callers, core = sys.argv[1:]
-    with one_core(int(core)) if core else nullcontext(), working(name, url) as work:
+    with working(name, url) as work:
         print("ready", flush=True)
         for line in sys.stdin:
-            every, seconds = waits(work, callers=int(callers), seconds=float(line))
-            print(json.dumps({"waits": every, "seconds": seconds}), flush=True)
+            seconds, pinned = line.split()
+            with one_core(int(core)) if int(pinned) else nullcontext():
+                every, took = waits(work, callers=int(callers), seconds=float(seconds))
+            print(json.dumps({"waits": every, "seconds": took}), flush=True)
 
 
 if __name__ == "__main__":
