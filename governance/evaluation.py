@@ -9,14 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from governance.consulting import Consultation
 from governance.domain.catalog import AnyMutation, Catalog
-from governance.domain.changes import diff
+from governance.domain.changes import diff, same
 from governance.domain.commands import Amendment, Evaluation
 from governance.domain.digest import digest
 from governance.domain.effects import Effect, RecordedEffect
 from governance.domain.errors import GovernanceError, InputError, UnreadableStateError
 from governance.domain.events import Amended
 from governance.domain.json_limits import check_json, dump
-from governance.domain.mutations import Mutation
+from governance.domain.mutations import Mutation, StoredMutation
 from governance.domain.policies import Context, PolicySet
 from governance.domain.request import MutationRequest
 from governance.domain.resolution import denials
@@ -70,7 +70,7 @@ class Evaluator:
         amendments: list[Amendment] = []
         while True:
             evaluation = self._evaluate(subject, state, now, ask_policies=ask_policies)
-            amended = _amendment(subject, evaluation)
+            amended = _amendment(subject, evaluation, self._same)
             if amended is None:
                 return evaluation.model_copy(update={"amendments": tuple(amendments)})
             if len(amendments) == MAX_AMENDMENTS:
@@ -99,7 +99,7 @@ class Evaluator:
                 self.policies,
                 subject.governing,
                 lambda: self._catalog.read(state),
-                _context(subject.request, state, applied["change_set"], now),
+                self._catalog.opened(_context(subject.request, state, applied["change_set"], now)),
             )
         return blank.model_copy(update=update)
 
@@ -144,22 +144,29 @@ class Evaluator:
         try:
             value = dump(after, field="state")
             check_json(value, field="state", max_bytes=self._max_state_bytes)
-            same = self._catalog.read(state.model_copy(update={"value": value})) == after
+            back = self._catalog.read(state.model_copy(update={"value": value})) == after
+            sealed = self._catalog.sealed(after, value)
         except (InputError, UnreadableStateError) as error:
             raise UserCodeError(str(error)) from None
-        if not same:
+        if not back:
             msg = "the state that apply returned does not come back from JSON as it went in"
             raise UserCodeError(msg)
-        return value
+        return sealed
+
+    def _same(self, mutation: StoredMutation, other: AnyMutation) -> bool:
+        """Return whether policies would put the very same mutation in place."""
+        if mutation.type != other.mutation_type:
+            return False
+        return same(mutation.payload, self._catalog.sealed(other, dump(other, field="mutation")))
 
 
-def _amendment(subject: Subject, evaluation: Evaluation) -> Amended | None:
+def _amendment(subject: Subject, evaluation: Evaluation, unchanged: Callable[..., bool]) -> Amended | None:
     verdicts = evaluation.verdicts or ()
     amending = [each for each in verdicts if each.amendment is not None]
     if not amending or denials(verdicts):
         return None
     mutation = amending[0].amendment
-    if mutation is None or (mutation.type, mutation.payload) == _content(subject.mutation):
+    if mutation is None or unchanged(mutation, subject.mutation):
         return None
     return Amended(
         policies=tuple(each.policy for each in amending),
@@ -167,10 +174,6 @@ def _amendment(subject: Subject, evaluation: Evaluation) -> Amended | None:
         mutation_digest=mutation.digest,
         reason="; ".join(each.reason for each in amending if each.reason) or None,
     )
-
-
-def _content(mutation: AnyMutation) -> tuple[str, Any]:
-    return mutation.mutation_type, dump(mutation, field="mutation")
 
 
 def _endless(evaluation: Evaluation, amended: Amended) -> Evaluation:

@@ -1,6 +1,7 @@
 """What an operator may set, by argument or by environment variables named `GOVERNANCE_…`."""
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +32,18 @@ class Settings(BaseSettings):
     """Within what time such a review has to be closed."""
     cached_requests: int = Field(default=4096, ge=0)
     """How many requests, and how many states, are kept in memory between calls."""
+    personal_texts: tuple[Literal["name", "reason", "comment", "metadata"], ...] = ()
+    """What is sealed as personal data of every event, beside marked fields: actors' names, and what people wrote."""
+    personal_key_file: str | None = None
+    """The file of the key (32 bytes, base64) that protects the keys of personal data; without, they lie open."""
+    effect_attempts: int = Field(default=12, ge=1)
+    """How often the delivery of an effect is tried before it is parked."""
+    effect_first_pause: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0))
+    """The pause after the first failed delivery; it doubles with each of the next."""
+    effect_longest_pause: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))
+    """The longest pause between two attempts to deliver an effect."""
+    effect_lease_seconds: float = Field(default=5.0, ge=0.1)
+    """How long after a worker has died or stalled another delivers its effects."""
     database_schema: str = "governance"
     """The PostgreSQL schema of the tables."""
     create_schema: bool = True

@@ -1,10 +1,21 @@
 """Who acts: people, services and the system itself, as the trusted caller has authenticated them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from governance.domain.values import Given, Id, Ids
+from pydantic import AfterValidator, TypeAdapter
+
+from governance.domain.values import SEALED, Given, Id, Ids
 
 ActorKind = Literal["user", "service", "system", "policy", "scheduler", "administrator"]
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+def _name_or_sealed(text: str) -> str:
+    return text if text.startswith(SEALED) else _ID.validate_python(text, strict=True)
+
+
+Name = Annotated[str, AfterValidator(_name_or_sealed)]
+"""A name as an id may be, or one that was sealed for storage."""
 
 
 class Actor(Given):
@@ -15,7 +26,7 @@ class Actor(Given):
 
     id: Id
     kind: ActorKind = "user"
-    name: Id | None = None
+    name: Name | None = None
     roles: Ids = ()
     groups: Ids = ()
     on_behalf_of: Id | None = None

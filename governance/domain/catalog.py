@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
@@ -16,10 +16,12 @@ from governance.domain.errors import (
 )
 from governance.domain.json_limits import check_json, dump, input_error
 from governance.domain.mutations import Mutation, StoredMutation
+from governance.domain.personal import Sealer, check_personal, has_personal, lasting, seal
 from governance.domain.state import StateVersion
 from governance.domain.values import Given, Id, Ids
 
 AnyMutation = Mutation[Any]
+T = TypeVar("T")
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _RESERVED = ("mutation_type", "mutation_version", "category", "risk", "tags", "blast_radius")
 
@@ -27,8 +29,12 @@ _RESERVED = ("mutation_type", "mutation_version", "category", "risk", "tags", "b
 class Catalog:
     """Knows every registered mutation type and the state models that they change."""
 
-    def __init__(self, mutations: Iterable[type[AnyMutation]], *, max_payload_bytes: int) -> None:
+    def __init__(
+        self, mutations: Iterable[type[AnyMutation]], *, max_payload_bytes: int, sealer: Sealer | None = None
+    ) -> None:
         self._max_payload_bytes = max_payload_bytes
+        self._sealer = sealer
+        self._personal = False
         self._mutations: dict[str, type[AnyMutation]] = {Restore.mutation_type: Restore}
         self._states: dict[str, type[BaseModel]] = {}
         self._defaults: dict[str, StateVersion] = {}
@@ -61,11 +67,34 @@ class Catalog:
         payload = dump(mutation, field="mutation")
         if known is not Restore:  # its value is that of a state, which was checked by a limit of its own
             check_json(payload, field="mutation", max_bytes=self._max_payload_bytes)
+            payload = self.sealed(mutation, payload)
         stored = StoredMutation(type=mutation.mutation_type, version=mutation.mutation_version, payload=payload)
-        if self.load(stored) != mutation:
+        if known is not Restore and self.load(stored) != mutation:
             msg = f"mutation: {mutation.mutation_type} does not come back from JSON as it went in"
             raise InputError(msg, field="mutation")
         return stored
+
+    def sealed(self, value: BaseModel, dumped: Any) -> Any:
+        """Return the JSON of a model's value with its personal fields sealed; InputError when it is not said whose."""
+        if self._sealer is None or not has_personal(type(value)):
+            return dumped
+        return seal(value, dumped, self._sealer)
+
+    def opened(self, thing: T) -> T:
+        """Return a thing for user code and readers, with all that is sealed in it opened."""
+        active = self._sealer is not None and (self._personal or self._sealer.texts)
+        return self._sealer.opened(thing) if self._sealer is not None and active else thing
+
+    def keyed(self, subject: str, digest: str) -> str:
+        """Return the digest of what holds texts that are personal by rule: one that nobody can guess them by."""
+        if self._sealer is None or not self._sealer.texts:
+            return digest
+        return f"keyed:{lasting(self._sealer.sealed(subject, digest)).rpartition(':')[2]}"
+
+    def _opened(self, model: type[BaseModel], json: Any) -> Any:
+        if model is Restore:
+            return self.opened(json)
+        return self._sealer.opened(json) if self._sealer is not None and has_personal(model) else json
 
     def load(self, stored: StoredMutation) -> AnyMutation:
         """Return the mutation that was stored, old shapes brought up to today's."""
@@ -73,9 +102,9 @@ class Catalog:
         if known is None or not 1 <= stored.version <= known.mutation_version:
             msg = f"mutation type {stored.type!r} version {stored.version} is not known here"
             raise UnknownMutationError(msg, mutation=stored.type, version=stored.version)
-        payload: dict[str, Any] = stored.payload
+        payload: dict[str, Any] = self._opened(known, stored.payload)
         if stored.version < known.mutation_version:
-            payload = _upcast(known, stored)
+            payload = _upcast(known, stored, payload)
         return self._read(known, payload)
 
     def parse(self, mutation_type: str, payload: object) -> AnyMutation:
@@ -104,9 +133,9 @@ class Catalog:
         """Return a fresh model of the state's value; UnreadableStateError when it does not fit."""
         model = self._states.get(state.type or "")
         if model is None:
-            return deepcopy(state.value)
+            return deepcopy(self.opened(state.value))
         try:
-            return model.model_validate_json(_JSON.dump_json(state.value))
+            return model.model_validate_json(_JSON.dump_json(self._opened(model, state.value)))
         except ValidationError as error:
             what = input_error(error).message
             msg = f"version {state.version} of state {state.id} is not a {state.type}: {what}"
@@ -142,8 +171,17 @@ class Catalog:
         if taken:
             msg = f"{mutation.__name__} has a field {taken[0]!r}, which names something of every mutation's class"
             raise ConfigurationError(msg, mutation=mutation.mutation_type, field=taken[0])
+        self._check_personal(mutation)
         self._mutations[mutation.mutation_type] = mutation
         self._register_state(mutation.state_model())
+
+    def _check_personal(self, model: type[BaseModel]) -> None:
+        if has_personal(model):
+            check_personal(model)
+            self._personal = True
+            if self._sealer is None:
+                msg = f"{model.__name__} has personal fields, and there is nothing here to seal them with"
+                raise ConfigurationError(msg, model=model.__name__)
 
     def _register_inverses(self, mutation: type[AnyMutation]) -> None:
         """Register what `inverse` is annotated to return, so that every process can run what compensates."""
@@ -157,6 +195,7 @@ class Catalog:
                 self._register(each)
 
     def _register_state(self, model: type[BaseModel]) -> None:
+        self._check_personal(model)
         name = _state_type(model)
         if self._states.setdefault(name, model) is not model:
             msg = f"two state models are named {name!r}; set state_type on one of them"
@@ -186,9 +225,9 @@ def _check_declared(mutation: type[AnyMutation]) -> None:
         raise ConfigurationError(msg, mutation=mutation.__name__) from None
 
 
-def _upcast(known: type[AnyMutation], stored: StoredMutation) -> dict[str, Any]:
+def _upcast(known: type[AnyMutation], stored: StoredMutation, payload: dict[str, Any]) -> dict[str, Any]:
     try:
-        return known.upcast(stored.version, deepcopy(stored.payload))
+        return known.upcast(stored.version, deepcopy(payload))
     except UnknownMutationError:
         raise
     except Exception as error:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from governance.domain.frozen_json import Json
+from governance.domain.personal import lasting
 from governance.domain.values import Value
 
 
@@ -86,9 +87,14 @@ def _common(left: list[Any], right: list[Any]) -> int:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two JSON values are equal; unlike Python, true is not 1 and 1 is not 1.0."""
+    """Return whether two JSON values are equal; unlike Python, true is not 1 and 1 is not 1.0.
+
+    A sealed value is equal to itself wherever it stands.
+    """
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and bool(one == other)
+    if type(one) is not type(other):
+        return False
+    return bool(one == other) or (isinstance(one, str) and lasting(one) == lasting(other))

@@ -6,10 +6,16 @@ from typing import Any, NoReturn
 
 import rfc8785
 
+from governance.domain.personal import without_ciphertext
+
 
 def digest(value: Any) -> str:
-    """Return `sha256:` and 64 hex digits for a JSON value; values beyond I-JSON have been refused at the edge."""
-    return f"sha256:{sha256(canonical(value)).hexdigest()}"
+    """Return `sha256:` and 64 hex digits for a JSON value; values beyond I-JSON have been refused at the edge.
+
+    Of a sealed value it covers the commitment, which outlives the key, and not the ciphertext, which is another at every
+    place.
+    """
+    return f"sha256:{sha256(without_ciphertext(canonical(value))).hexdigest()}"
 
 
 def canonical(value: Any) -> bytes:

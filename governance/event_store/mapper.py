@@ -13,6 +13,7 @@ from governance.domain.json_limits import input_error
 from governance.domain.recorded import Recorded
 from governance.domain.values import Moment, Value
 from governance.event_store.registry import EVENTS, event_class
+from governance.event_store.sealing import Vault, misplaced
 from governance.event_store.upcasts import upcast
 
 
@@ -53,7 +54,9 @@ _ENVELOPES: dict[str, type[BaseModel]] = {topic: _envelope(topic, event) for top
 
 
 class EnvelopeMapper(Mapper[str]):
-    """Writes and reads envelopes; knows neither compression nor encryption, so that the stored bytes stay readable."""
+    """Writes and reads envelopes as readable JSON; only personal values in them are sealed, by the vault."""
+
+    vault: Vault | None = None
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """Return an envelope's stored form: UTF-8 JSON, one object."""
@@ -66,6 +69,8 @@ class EnvelopeMapper(Mapper[str]):
             f'"correlation":{_text_json(recorded.correlation_id)},"causation":{_text_json(recorded.causation_id)},'
             f'"append":{_text_json(recorded.append_id)},"data":{_written(event)}}}'
         ).encode()
+        if self.vault is not None:
+            state = self.vault.placed(recorded.stream, recorded.version, state)
         return StoredEvent(recorded.stream, recorded.version, topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
@@ -80,6 +85,9 @@ class EnvelopeMapper(Mapper[str]):
             read: Any = envelope.model_validate_json(stored_event.state)
         except ValidationError as error:
             read = _read_old(stored_event, envelope, error)
+        moved = misplaced(str(stored_event.originator_id), stored_event.originator_version, stored_event.state)
+        if moved:
+            raise _unreadable(stored_event, f"{moved[0]} was sealed for another place")
         return Recorded.sound(
             stream=str(stored_event.originator_id),
             version=stored_event.originator_version,

@@ -10,6 +10,7 @@ from typing import Final
 from psycopg import sql
 
 from governance.event_store.migrations import Migration
+from governance.event_store.postgres_outbox_tables import OUTBOX_RIGHTS, OUTBOX_TABLES
 
 _EVENTS: Final = """
 CREATE TABLE {schema}.governance_events (
@@ -180,11 +181,29 @@ REVOKE ALL ON FUNCTION {schema}.governance_append(text[], bigint[], text[], text
     {schema}.governance_settled() FROM PUBLIC
 """
 
+# A key whose secret is gone says that what was sealed under it is erased.
+_PERSONAL_KEYS: Final = """
+CREATE TABLE {schema}.governance_personal_keys (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    subject text COLLATE "C" NOT NULL,
+    secret bytea,
+    made_at text NOT NULL,
+    destroyed_at text
+)
+"""
+
+_ONE_PERSONAL_KEY: Final = """
+CREATE UNIQUE INDEX governance_one_personal_key ON {schema}.governance_personal_keys (subject)
+WHERE secret IS NOT NULL
+"""
+
 _STEPS: Final = (
     ("events table", (_EVENTS, _POSITIONS)),
     ("events are never changed", (_REFUSE, _TRIGGER, _TRIGGER_ALWAYS)),
     ("append in global order", (_RIVALS, _OUTCOME, _APPEND)),
     ("settled positions", (_OPEN_WRITERS, _SETTLED, _CLOSED_BY_DEFAULT)),
+    ("keys of personal data", (_PERSONAL_KEYS, _ONE_PERSONAL_KEY)),
+    ("outbox of effects", OUTBOX_TABLES),
 )
 
 _ROLE: Final = """
@@ -193,6 +212,7 @@ GRANT SELECT ON {schema}.governance_events, {schema}.governance_open_writers, {s
 GRANT SELECT ON SEQUENCE {schema}.governance_positions TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.governance_append(text[], bigint[], text[], text[], integer[]) TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.governance_settled() TO {role};
+GRANT SELECT, INSERT, UPDATE ON {schema}.governance_personal_keys TO {role};
 """
 
 
@@ -212,4 +232,4 @@ def postgres_migrations(schema: str) -> tuple[Migration, ...]:
 
 def role_sql(schema: str, role: str) -> str:
     """Returns the SQL by which an operator gives a role the rights to append and to read, and no others."""
-    return fill(_ROLE, schema=schema, role=role) + "\n"
+    return fill(_ROLE + OUTBOX_RIGHTS, schema=schema, role=role) + "\n"

@@ -3,6 +3,7 @@
 from typing import Final
 
 from governance.event_store.migrations import Migration
+from governance.event_store.sqlite_outbox import OUTBOX_TABLES
 
 # AUTOINCREMENT, because a plain rowid would use the position of a removed last event again.
 _EVENTS: Final = """
@@ -34,9 +35,26 @@ WHEN EXISTS (SELECT 1 FROM governance_events WHERE stream = NEW.stream AND versi
 BEGIN SELECT RAISE(ABORT, 'events are never changed or removed: REPLACE is refused'); END
 """
 
+# A key whose secret is gone says that what was sealed under it is erased.
+_PERSONAL_KEYS: Final = """
+CREATE TABLE governance_personal_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    subject TEXT NOT NULL,
+    secret BLOB,
+    made_at TEXT NOT NULL,
+    destroyed_at TEXT
+)
+"""
+
+_ONE_PERSONAL_KEY: Final = """
+CREATE UNIQUE INDEX governance_one_personal_key ON governance_personal_keys (subject) WHERE secret IS NOT NULL
+"""
+
 _STEPS: Final = (
     ("events table", (_EVENTS,)),
     ("events are never changed", (_NO_UPDATE, _NO_DELETE, _NO_REPLACE)),
+    ("keys of personal data", (_PERSONAL_KEYS, _ONE_PERSONAL_KEY)),
+    ("outbox of effects", OUTBOX_TABLES),
 )
 
 
