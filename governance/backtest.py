@@ -7,7 +7,6 @@ from pydantic import Field
 
 from governance.directory import DirectoryLookup
 from governance.domain.catalog import Catalog
-from governance.domain.entitlement import check_fillable
 from governance.domain.errors import (
     DigestMismatchError,
     DirectoryUnavailableError,
@@ -19,7 +18,8 @@ from governance.domain.evolution import replay
 from governance.domain.policies import Policy, PolicySet
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
-from governance.domain.requirements import Requirement
+from governance.domain.requirements import ApprovalRequirement, Requirement
+from governance.domain.rounds import check_possible
 from governance.domain.values import Given, Ids, Moment, Value
 from governance.evaluation import Evaluator
 from governance.event_store.log import EventLog, translated_errors
@@ -179,8 +179,8 @@ class Backtest:
     def _unsatisfiable(self, requirements: Iterable[Requirement], request: MutationRequest) -> Iterator[str]:
         for requirement in requirements:
             try:
-                check_fillable(requirement, request.requester, request.created_at)
-                if self._directory is not None:
+                check_possible(requirement, request, request.created_at)
+                if self._directory is not None and isinstance(requirement, ApprovalRequirement):
                     self._directory.check(requirement, request.requester)
             except DirectoryUnavailableError:
                 raise

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from governance.consulting import LoopThread
 from governance.domain.actors import Actor
 from governance.domain.errors import ConfigurationError, DirectoryUnavailableError
-from governance.domain.requirements import Approver, Requirement
+from governance.domain.requirements import ApprovalRequirement, Approver
 
 Kind = Literal["role", "group"]
 Members = Mapping[tuple[Kind, str], frozenset[str]]
@@ -37,14 +37,14 @@ def entitled_actor(actor: Actor, approvers: Iterable[Approver], members: Members
     return actor.model_copy(update={"roles": tuple(confirmed["role"]), "groups": tuple(confirmed["group"])})
 
 
-def people_for(requirement: Requirement, members: Members, requester: Actor) -> frozenset[str]:
+def people_for(requirement: ApprovalRequirement, members: Members, requester: Actor) -> frozenset[str]:
     """Return everybody who could fill the requirement: named, in a role or in a group, but not behind the request."""
     named = {each.id for each in requirement.approvers if each.kind == "actor"}
     found = (members.get(asked, frozenset()) for asked in _asked(requirement.approvers))
     return frozenset(named.union(*found)) - requester.people
 
 
-def check_satisfiable(requirement: Requirement, members: Members, requester: Actor) -> None:
+def check_satisfiable(requirement: ApprovalRequirement, members: Members, requester: Actor) -> None:
     """Refuse a requirement that asks for more people than there are: ConfigurationError names it and both numbers."""
     people = people_for(requirement, members, requester)
     if len(people) >= requirement.quorum:
@@ -72,11 +72,11 @@ class DirectoryLookup:
         asked = tuple(approvers)
         return entitled_actor(actor, asked, self.members(asked))
 
-    def check(self, requirement: Requirement, requester: Actor) -> None:
+    def check(self, requirement: ApprovalRequirement, requester: Actor) -> None:
         """Refuse a requirement that nobody can fill: ConfigurationError, or DirectoryUnavailableError."""
         check_satisfiable(requirement, self.members(requirement.approvers), requester)
 
-    def people(self, requirement: Requirement, requester: Actor) -> frozenset[str]:
+    def people(self, requirement: ApprovalRequirement, requester: Actor) -> frozenset[str]:
         """Return everybody who could fill the requirement now; DirectoryUnavailableError when that is not known."""
         return people_for(requirement, self.members(requirement.approvers), requester)
 

@@ -4,10 +4,13 @@ from datetime import datetime
 
 from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
+from governance.domain.conditions import ScheduleRequirement
 from governance.domain.entitlement import active_step, refusal
 from governance.domain.lifecycle import OPEN, Status
 from governance.domain.request import MutationRequest, OpenedRequirement
+from governance.domain.requirements import ApprovalRequirement
 from governance.outcome import Explanation, RequirementExplanation
+from governance.wording import still_needs, who_meets
 
 
 def explain(
@@ -31,7 +34,7 @@ def _standing(request: MutationRequest, now: datetime) -> str:
         return f"its deadline {request.expires_at.isoformat()} has passed; it can only expire"
     match request.status:
         case Status.PENDING:
-            missing = "; ".join(_needs(each) for each in request.open_requirements)
+            missing = "; ".join(still_needs(each) for each in request.open_requirements)
             return f"it waits: {missing}"
         case Status.APPROVED:
             return "nothing is missing: it can be executed"
@@ -45,13 +48,6 @@ def _standing(request: MutationRequest, now: datetime) -> str:
             return f"it ended: {request.ended_because or request.status}"
 
 
-def _needs(opened: OpenedRequirement) -> str:
-    who = " or ".join(str(each) for each in opened.asked.approvers)
-    people = "1 more approval" if opened.missing == 1 else f"{opened.missing} more approvals"
-    until = f", before {opened.expires_at.isoformat()}" if opened.expires_at else ""
-    return f"requirement {opened.id} (step {opened.asked.step}) needs {people} by {who}{until}"
-
-
 def _requirement(
     request: MutationRequest,
     opened: OpenedRequirement,
@@ -59,6 +55,8 @@ def _requirement(
     actor: Actor | None,
     directory: DirectoryLookup | None,
 ) -> RequirementExplanation:
+    if not isinstance(opened.asked, ApprovalRequirement):
+        return _condition(request, opened)
     pending = request.status is Status.PENDING
     if actor is not None and directory is not None:
         actor = directory.actor(actor, opened.asked.approvers)
@@ -80,5 +78,26 @@ def _requirement(
         digest=opened.digest,
         actor_may=None if actor is None else pending and error is None,
         actor_may_not_because=str(error) if error is not None else None,
-        text=_needs(opened) if opened.status == "open" else f"requirement {opened.id} is {opened.status}",
+        text=still_needs(opened) if opened.status == "open" else f"requirement {opened.id} is {opened.status}",
+    )
+
+
+def _condition(request: MutationRequest, opened: OpenedRequirement) -> RequirementExplanation:
+    waits = request.status is Status.PENDING and opened.status == "open"
+    earliest = opened.asked.not_before if isinstance(opened.asked, ScheduleRequirement) else None
+    return RequirementExplanation(
+        id=opened.id,
+        name=opened.asked.name,
+        kind=opened.asked.kind,
+        status=opened.status,
+        step=1,
+        active=waits,
+        quorum=1,
+        granted_by=(),
+        missing=opened.missing if opened.status == "open" else 0,
+        who=who_meets(opened.asked),
+        expires_at=opened.expires_at,
+        earliest=earliest if waits else None,
+        digest=opened.digest,
+        text=still_needs(opened) if opened.status == "open" else f"requirement {opened.id} is {opened.status}",
     )

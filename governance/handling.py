@@ -1,14 +1,16 @@
 """Handling: load, decide and append one command on one request, again when somebody else was faster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from governance.appending import Append
 from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
 from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Replace, Review, Supersede
+from governance.domain.compensation import consequences
 from governance.domain.decider import decide
 from governance.domain.errors import ConcurrencyError, GovernanceError, InputError
+from governance.domain.events import RequestEvent
 from governance.domain.lifecycle import check_command
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Approver
@@ -95,7 +97,7 @@ class Handler:
             check_same_state(old, new)
             now = max(self._clock(), old.updated_at, new.updated_at)
             append = Append(new_id(now), actor, now)
-            replaced = append.add_to(old, decide(Supersede(actor=actor, by=new.id), old, now), causation_id=new.id)
+            replaced = self._added(append, old, decide(Supersede(actor=actor, by=new.id), old, now), new.id)
             successor = append.add_to(new, decide(Replace(actor=actor, predecessor=old.id), new, now))
             try:
                 stored = append.store(self._log, self._repository, replaced)
@@ -110,8 +112,18 @@ class Handler:
         command = self._vouched(request, command)
         now = max(self._clock(), request.updated_at)
         append = Append(new_id(now), command.actor, now)
-        decided = append.add_to(request, decide(command, request, now))
+        decided = self._added(append, request, decide(command, request, now))
         return append.store(self._log, self._repository, decided)
+
+    def _added(
+        self, append: Append, request: MutationRequest, events: Sequence[RequestEvent], cause: str | None = None
+    ) -> MutationRequest:
+        """Put the events into the append, and what they mean for the request that this one was to put right."""
+        after = append.add_to(request, events, causation_id=cause)
+        original = self._executor.original(request)
+        if original is not None:
+            append.add_to(original, consequences(request, original, events), causation_id=request.id)
+        return after
 
     def _vouched(self, request: MutationRequest, command: Command) -> Command:
         """Return the command with its actor as the directory knows them, where roles and groups give a right."""
@@ -119,7 +131,7 @@ class Handler:
             return command
         asked: tuple[Approver, ...] = ()
         if isinstance(command, Approve | Reject | Delegate):
-            asked = tuple(each for opened in request.current_requirements for each in opened.asked.approvers)
+            asked = tuple(each for opened in request.current_approvals for each in opened.approval.approvers)
         elif isinstance(command, BreakGlass | Review):
             asked = (Approver(kind="role", id=command.permission),)
         else:

@@ -6,6 +6,9 @@ REQUEST: Final = "mutationRequest"
 STATE: Final = "governedState"
 KEY: Final = "idempotencyKey"
 BATCH: Final = "mutationBatch"
+CALENDAR: Final = "changeCalendar"
+QUOTA: Final = "quota"
+PERSONAL: Final = "personalData"
 
 
 def request_stream(request_id: str) -> str:
@@ -23,9 +26,24 @@ def batch_stream(batch_id: str) -> str:
     return f"{BATCH}-{batch_id}"
 
 
+def calendar_stream(name: str) -> str:
+    """Return the stream of a calendar."""
+    return f"{CALENDAR}-{name}"
+
+
+def quota_stream(key: str) -> str:
+    """Return the stream of a quota."""
+    return f"{QUOTA}-{key}"
+
+
 def key_stream(key: str) -> str:
     """Return the stream that an idempotency key claims by being its first event."""
     return f"{KEY}-{key}"
+
+
+def personal_stream(subject: str) -> str:
+    """Return the stream that says when the data of a person was erased."""
+    return f"{PERSONAL}-{subject}"
 
 
 def category(stream: str) -> str:

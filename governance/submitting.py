@@ -9,6 +9,7 @@ from governance.appending import Append
 from governance.directory import DirectoryLookup
 from governance.domain.catalog import Catalog
 from governance.domain.commands import Evaluation, Submit, Supersede
+from governance.domain.compensation import consequences
 from governance.domain.decider import decide
 from governance.domain.errors import (
     ConcurrencyError,
@@ -18,7 +19,7 @@ from governance.domain.errors import (
     StaleError,
     UnknownEventError,
 )
-from governance.domain.events import KeyClaimed, RequestEvent
+from governance.domain.events import KeyClaimed, Rejected, RequestEvent
 from governance.domain.lifecycle import OPEN, Status
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
@@ -117,6 +118,10 @@ class Submitter:
     def _commit(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
         append, request = begun.append, begun.request
         self._link(command, append, request)
+        original = self._executor.original(request)
+        if original is not None:
+            ended = [each.event for each in append.recorded if isinstance(each.event, Rejected)]
+            append.add_to(original, consequences(request, original, ended), causation_id=request.id)
         events: Sequence[RequestEvent] = ()
         if execute and request.status is Status.APPROVED:
             evaluation = begun.evaluation.model_copy(update={"verdicts": None})
@@ -139,13 +144,13 @@ class Submitter:
         evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
         request = append.add_to(request, judge(request, evaluation, now))
         if self._directory is not None:
-            for opened in request.open_requirements:
-                self._directory.check(opened.asked, request.requester)
+            for opened in request.open_approvals:
+                self._directory.check(opened.approval, request.requester)
         return Begun(append, request, state, evaluation)
 
     def _link(self, command: Submit, append: Append, request: MutationRequest) -> None:
         if command.idempotency_key is not None:
-            claimed = KeyClaimed(request_id=request.id, content_digest=content_of(command))
+            claimed = KeyClaimed(request_id=request.id, content_digest=self._content(command))
             append.add(key_stream(command.idempotency_key), 0, [claimed], causation_id=request.id)
         if command.supersedes is None:
             return
@@ -154,6 +159,12 @@ class Submitter:
         if request.status in OPEN:
             events = decide(Supersede(actor=command.actor, by=request.id), old, append.at)
             append.add_to(old, events, causation_id=request.id)
+            put_right = self._executor.original(old)
+            if put_right is not None:
+                append.add_to(put_right, consequences(old, put_right, events), causation_id=old.id)
+
+    def _content(self, command: Submit) -> str:
+        return self._catalog.keyed(command.actor.id, content_of(command))
 
     def _earlier(self, command: Submit) -> MutationRequest | None:
         if command.idempotency_key is None:
@@ -166,7 +177,7 @@ class Submitter:
         if not isinstance(claim, KeyClaimed):
             msg = f"stream {stream} begins with {type(claim).__name__}, not with KeyClaimed"
             raise UnknownEventError(msg, stream=stream)
-        if claim.content_digest != content_of(command):
+        if claim.content_digest != self._content(command):
             key = command.idempotency_key
             msg = f"idempotency key {key!r} stands for request {claim.request_id}, which asked for something else"
             raise IdempotencyConflictError(msg, idempotency_key=key, request=claim.request_id)

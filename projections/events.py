@@ -11,7 +11,7 @@ from governance.domain.errors import UnreadableEventError
 from governance.domain.recorded import Recorded
 from governance.event_store.mapper import EnvelopeMapper
 from governance.event_store.registry import EVENTS, event_class
-from projections import approval_facts, facts
+from projections import approval_facts, condition_facts, facts
 from projections.facts import By, Part
 
 D = TypeVar("D")
@@ -23,7 +23,7 @@ STATE: Final = "governedState"
 
 FACTS: Final[dict[str, type[Part]]] = {
     name: part
-    for module in (facts, approval_facts)
+    for module in (facts, approval_facts, condition_facts)
     for name, part in vars(module).items()
     if name in EVENTS and isinstance(part, type) and issubclass(part, Part)
 } | dict.fromkeys(("ApprovalExpired", "QuorumReached"), approval_facts.OfRequirement)

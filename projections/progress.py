@@ -7,6 +7,8 @@ from projections.approval_facts import Approver
 from projections.events import AnyEvent
 from projections.tables import stored_moment
 
+APPROVAL: Final = "approval"
+
 
 class Vote(NamedTuple):
     """One person's decision, who cast it, and in whose place."""
@@ -29,8 +31,8 @@ class Opened:
     """A requirement of one round and the decisions that stand on it."""
 
     __slots__ = (
-        "approvers", "delegations", "different_from", "expires_at", "id", "kind", "name", "opened_at", "position",
-        "quorum", "round", "settled_at", "status", "step", "veto", "votes",
+        "approvers", "delegations", "different_from", "earliest", "expires_at", "id", "kind", "name", "opened_at",
+        "position", "quorum", "round", "settled_at", "status", "step", "veto", "votes",
     )  # fmt: skip
 
     def __init__(self, event: AnyEvent) -> None:
@@ -48,6 +50,7 @@ class Opened:
         self.position: int = event.position
         self.status = "open"
         self.settled_at: str | None = None
+        self.earliest: str | None = getattr(data.requirement, "not_before", None)
         self.different_from: tuple[int, ...] = data.requirement.different_from
         self.votes: list[Vote] = []
         self.delegations: list[Delegation] = []
@@ -100,8 +103,8 @@ class Progress:
         return [person for each in current if each.step in opened.different_from for person in each.behind_votes()]
 
     def actionable(self) -> list[Opened]:
-        """Return the open requirements whose turn it is: those of the lowest step."""
-        waiting = self.open()
+        """Return the open approvals whose turn it is: those of the lowest step."""
+        waiting = [each for each in self.open() if each.kind == APPROVAL]
         step = min((each.step for each in waiting), default=0)
         return [each for each in waiting if each.step == step]
 
@@ -175,6 +178,15 @@ def _status(status: str) -> Callable[[Progress, AnyEvent], None]:
 _STEPS: Final[dict[str, Callable[[Progress, Any], None]]] = {
     "PoliciesEvaluated": _evaluated,
     "PendingApproval": _pending,
+    "PendingExternalCheck": _pending,
+    "PendingSchedule": _pending,
+    "PendingDependency": _pending,
+    "PendingQuota": _pending,
+    "ExternalCheckPassed": _settled("satisfied"),
+    "ExternalCheckFailed": _settled("rejected"),
+    "ScheduleReached": _settled("satisfied"),
+    "DependencySatisfied": _settled("satisfied"),
+    "QuotaReserved": _settled("satisfied"),
     "ApprovalGranted": _voted("granted"),
     "ApprovalRejected": _voted("rejected"),
     "ApprovalDelegated": _delegated,

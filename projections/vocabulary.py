@@ -15,7 +15,8 @@ _DECISIONS: Final = (
     "ScheduleReached", "DependencySatisfied", "QuotaReserved", "Commented", "Approved", "VersionResolved",
     "ExecutionStarted", "Executed", "ExecutionFailed", "EffectDelivered", "EffectFailed", "GlassBroken", "Reviewed",
     "Rejected", "Canceled", "Expired", "Superseded", "Compensated", "CompensationFailed",
-    "ApprovalReassigned", "Replaced",
+    "ApprovalReassigned", "Replaced", "EffectRetried", "EffectDropped",
+    "WindowOverridden",
 )  # fmt: skip
 """New names go to the end: rows hold the places."""
 

@@ -20,6 +20,7 @@ from governance.domain.commands import (
     Supersede,
     Withdraw,
 )
+from governance.domain.condition_commands import OverrideWindow, RecordCheck
 from governance.domain.decider import decide
 from governance.domain.events import (
     Approved,
@@ -65,6 +66,8 @@ ACTIONS: dict[str, Callable[[Actor, str], Command]] = {
     "review": lambda actor, key: Review(
         actor=actor, justified=True, comment="it burnt", permission="break-glass-review"
     ),
+    "override window": lambda actor, key: OverrideWindow(actor=actor, reason="fire", permission="window-override"),
+    "record check": lambda actor, key: RecordCheck(actor=actor, check="ticket", passed=True, permission="checker"),
     "comment": lambda actor, key: Comment(actor=actor, text="hm"),
     "cancel": lambda actor, key: Cancel(actor=actor),
     "supersede": lambda actor, key: Supersede(actor=actor, by=OTHER_ID),
@@ -141,7 +144,11 @@ def page() -> str:
         tables.setdefault(situation, {}).setdefault(outcomes, []).append(actor)
     lines = [INTRODUCTION]
     for situation, alike in tables.items():
-        lines += [f"\n## {situation.capitalize()}\n", f"| actor | {' | '.join(ACTIONS)} |", "|---" * 13 + "|"]
+        lines += [
+            f"\n## {situation.capitalize()}\n",
+            f"| actor | {' | '.join(ACTIONS)} |",
+            "|---" * (len(ACTIONS) + 1) + "|",
+        ]
         for outcomes, actors in alike.items():
             who = "anybody" if len(actors) == len(ACTORS) else "; ".join(actors)
             lines.append(f"| {who} | {' | '.join(outcomes)} |")

@@ -11,6 +11,7 @@ from governance.domain.batch_events import (
     BatchItemNotCompensated,
 )
 from governance.domain.changes import Change
+from governance.domain.effect_events import EffectDelivered, EffectDropped, EffectFailed, EffectRetried
 from governance.domain.effects import RecordedEffect
 from governance.domain.events import (
     Amended,
@@ -43,9 +44,11 @@ from governance.domain.events import (
     VersionResolved,
 )
 from governance.domain.mutations import StoredMutation
+from governance.domain.personal_events import SubjectForgotten
 from governance.domain.recorded import Recorded
 from governance.domain.terms import CompensationLink, Drift, Verdict
 from tests.cases import HOUR, OTHER_ID, REQUEST_ID
+from tests.stored_conditions import CONDITION_STREAMS, CONDITIONS
 
 AT = datetime(2026, 3, 2, 9, 30, 15, 123456, tzinfo=UTC)
 BATCH_ID = "0198a000-0000-7000-8000-0000000000ba"
@@ -201,17 +204,25 @@ SAMPLES: dict[str, Event] = {
         change_set=CHANGES,
         request_id=REQUEST_ID,
     ),
+    "EffectDelivered": EffectDelivered(effect_id=f"{REQUEST_ID}:0", attempt=3, handler="mail", answer="204"),
+    "EffectFailed": EffectFailed(effect_id=f"{REQUEST_ID}:0", attempt=2, handler="mail", error=WHY, retry_at=AT + HOUR),
+    "EffectRetried": EffectRetried(effect_id=f"{REQUEST_ID}:0", reason=WHY),
+    "EffectDropped": EffectDropped(effect_id=f"{REQUEST_ID}:0", reason=WHY),
+    **CONDITIONS,
     "KeyClaimed": KeyClaimed(request_id=REQUEST_ID, content_digest=DIGEST),
     "BatchCreated": BatchCreated(requests=(REQUEST_ID, OTHER_ID), atomic=True, reason=WHY),
     "BatchExecuted": BatchExecuted(),
     "BatchFailed": BatchFailed(request_id=OTHER_ID, reason=WHY, executed=(REQUEST_ID,)),
     "BatchItemCompensated": BatchItemCompensated(request_id=REQUEST_ID, by=OTHER_ID, done=True),
     "BatchItemNotCompensated": BatchItemNotCompensated(request_id=REQUEST_ID, reason=WHY),
+    "SubjectForgotten": SubjectForgotten(subject="ada", keys=("0123456789abcdef" * 2,), reason=WHY),
 }
 
 STREAMS = {
+    **CONDITION_STREAMS,
     "StateChanged": "governedState-tenant-42:roles",
     "KeyClaimed": "idempotencyKey-deploy-77/grant",
+    "SubjectForgotten": "personalData-ada",
     **dict.fromkeys((topic for topic in SAMPLES if topic.startswith("Batch")), f"mutationBatch-{BATCH_ID}"),
 }
 

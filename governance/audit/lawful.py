@@ -1,9 +1,10 @@
 """One request's stream checked against itself: legal transitions, quorums, and digests of what was approved."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from governance.domain import events
+from governance.domain import condition_events, events
+from governance.domain.effect_events import EffectEvent
 from governance.domain.errors import GovernanceError, InvalidTransitionError
 from governance.domain.events import RequestEvent
 from governance.domain.evolution import evolve
@@ -14,11 +15,22 @@ from governance.domain.request import MutationRequest, content_digest, requireme
 
 _PENDING: Final = frozenset({Status.PENDING})
 _APPROVED: Final = frozenset({Status.APPROVED})
+_RAN: Final = frozenset({Status.EXECUTED, Status.COMPENSATED})
 _ANY: Final = frozenset(Status)
 _ALLOWED: Final[dict[type[RequestEvent], frozenset[Status]]] = {
     events.PoliciesEvaluated: OPEN,
     events.Amended: OPEN,
     events.PendingApproval: _PENDING,
+    condition_events.PendingSchedule: OPEN,
+    condition_events.PendingDependency: OPEN,
+    condition_events.PendingQuota: OPEN,
+    condition_events.PendingExternalCheck: OPEN,
+    condition_events.ScheduleReached: _PENDING,
+    condition_events.DependencySatisfied: _PENDING,
+    condition_events.QuotaReserved: _PENDING,
+    condition_events.ExternalCheckPassed: _PENDING,
+    condition_events.ExternalCheckFailed: _PENDING,
+    condition_events.WindowOverridden: OPEN,
     events.ApprovalGranted: _PENDING,
     events.ApprovalRejected: _PENDING,
     events.ApprovalWithdrawn: _PENDING,
@@ -39,7 +51,8 @@ _ALLOWED: Final[dict[type[RequestEvent], frozenset[Status]]] = {
     events.Superseded: OPEN,
     events.Replaced: OPEN,
     events.Compensated: frozenset({Status.EXECUTED}),
-    events.CompensationFailed: frozenset({Status.EXECUTED, Status.COMPENSATED}),
+    events.CompensationFailed: _RAN,
+    **dict.fromkeys(get_args(EffectEvent), _RAN),
 }
 """For each event, the statuses in which it may happen; `Created` is the first and has none before it."""
 
@@ -74,7 +87,7 @@ class LawfulRequest:
             self._resolved = before if event.outcome in {"matched", "revalidated"} else None
         elif isinstance(event, events.Executed):
             yield from _as_approved(self._resolved)
-        elif isinstance(event, events.PendingApproval | events.Approved):
+        elif isinstance(event, events.PendingApproval | condition_events.PendingCondition | events.Approved):
             self.opened = True
         check = _CHECKS.get(type(event))
         if check is not None:
@@ -99,7 +112,9 @@ def _amended(before: MutationRequest, event: events.Amended) -> Iterator[str]:
     yield from _stored_mutation(event)
 
 
-def _pending(before: MutationRequest, event: events.PendingApproval) -> Iterator[str]:
+def _pending(
+    before: MutationRequest, event: events.PendingApproval | condition_events.PendingCondition
+) -> Iterator[str]:
     if event.digest != requirement_digest(content_digest(before), event.requirement):
         yield f"the digest of requirement {event.requirement_id} is not that of what was to be approved"
 
@@ -118,7 +133,7 @@ def _quorum(before: MutationRequest, event: events.QuorumReached) -> Iterator[st
     opened = next((each for each in before.requirements if each.id == event.requirement_id), None)
     if opened is None:
         yield f"there is no requirement {event.requirement_id} to be met"
-    elif set(event.approvers) != set(opened.granted_by) or len(set(event.approvers)) < opened.asked.quorum:
+    elif set(event.approvers) != set(opened.granted_by) or len(set(event.approvers)) < opened.approval.quorum:
         yield f"requirement {opened.id} is not met by those who approved it"
 
 

@@ -114,7 +114,11 @@ def _approvals(request: Any) -> RenderableType:
         ("policies", request.policy_set or "none"),
         ("evaluated", f"version {request.evaluated_version}, {request.evaluated_digest}"),
         ("content", request.digest),
-        *((f"quorum of {each.id}", f"{len(each.granted_by)} of {each.asked.quorum}") for each in request.requirements),
+        *(
+            (f"quorum of {each.id}", f"{len(each.granted_by)} of {each.approval.quorum}")
+            for each in request.requirements
+            if each.is_approval
+        ),
     ]
     facts = render.grid((Text(name, style="dim"), Text(visible(what))) for name, what in seen)
     rows = [

@@ -62,7 +62,7 @@ class Play:
         """Ask for an administrator more."""
         asked = GrantAdmin(user=user)
         request = self.governance.submit(asked, state_id=STATE, actor=actor, reason=reason)
-        needs = (f"{each.missing} approvals by {each.asked.approvers[0]}" for each in request.open_requirements)
+        needs = (f"{each.missing} approvals by {each.approval.approvers[0]}" for each in request.open_approvals)
         told = f"{short(request.id)} needs {' and '.join(needs)}"
         self._note(actor, f"asks for {user}", request.status, told, request)
         return request
@@ -83,7 +83,7 @@ class Play:
         for actor in actors:
             request = self.governance.approve(request.id, actor=actor)
             met = request.requirement(f"{request.round}.1")
-            told = f"{len(met.granted_by)} of {met.asked.quorum}: {', '.join(met.granted_by)}" if met else ""
+            told = f"{len(met.granted_by)} of {met.approval.quorum}: {', '.join(met.granted_by)}" if met else ""
             self._note(actor, "approves", request.status, told, request)
         return request
 

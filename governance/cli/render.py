@@ -122,11 +122,11 @@ def requirements(explained: Sequence[RequirementExplanation]) -> RenderableType:
     """Return the requirements of the current round: how far each is, and who can supply the rest."""
     if not explained:
         return Text("none: nobody had to approve", style="dim")
-    return grid(map(_requirement, explained), titles=("id", "step", "status", "given", "who can", "before"))
+    return grid(map(_requirement, explained), titles=("id", "step", "status", "given", "who or what can", "before"))
 
 
 def _requirement(each: RequirementExplanation) -> tuple[Text, ...]:
-    given = f"{len(each.granted_by)} of {each.quorum}"
+    given = f"{len(each.granted_by)} of {each.quorum}" if each.kind == "approval" else visible(each.kind)
     by = f" ({', '.join(map(visible, each.granted_by))})" if each.granted_by else ""
     style = {"satisfied": "green", "open": "yellow"}.get(each.status, "red")
     named = f"{each.id} {visible(each.name)}" if each.name else each.id
@@ -140,8 +140,8 @@ def next_steps(request: MutationRequest) -> list[str]:
     ending = short(request.id)
     match request.status:
         case "pending":
-            steps = min((each.asked.step for each in request.open_requirements), default=1)
-            active = [each for each in request.open_requirements if each.asked.step == steps]
+            steps = min((each.approval.step for each in request.open_approvals), default=1)
+            active = [each for each in request.open_approvals if each.approval.step == steps]
             return [f"gov approve {ending} --as {_who(each)}" for each in active]
         case "approved":
             return [f"gov execute {ending} --as YOU"]
@@ -151,7 +151,7 @@ def next_steps(request: MutationRequest) -> list[str]:
 
 
 def _who(opened: OpenedRequirement) -> str:
-    approver = opened.asked.approvers[0]
+    approver = opened.approval.approvers[0]
     match approver.kind:
         case "actor":
             return visible(approver.id)

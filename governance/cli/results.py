@@ -9,8 +9,9 @@ from governance.cli import render
 from governance.cli.exits import Exit
 from governance.cli.text import visible
 from governance.domain.lifecycle import Status
-from governance.domain.request import MutationRequest
+from governance.domain.request import MutationRequest, OpenedRequirement
 from governance.outcome import Outcome
+from governance.wording import asked_for, who_meets
 
 
 def exit_after_submission(request: MutationRequest) -> Exit:
@@ -58,11 +59,16 @@ def _going_on(request: MutationRequest, *, dry_run: bool) -> list[RenderableType
     return parts
 
 
-def _needs(opened: Any) -> str:
-    who = " or ".join(visible(each) for each in opened.asked.approvers)
-    approvals = "1 approval" if opened.missing == 1 else f"{opened.missing} approvals"
+def _needs(opened: OpenedRequirement) -> str:
     before = f", before {render.instant(opened.expires_at)}" if opened.expires_at else ""
-    return f"{opened.id}  {approvals} by {who}{before}"
+    return f"{opened.id}  {visible(_asked(opened), limit=None)}{before}"
+
+
+def _asked(opened: OpenedRequirement) -> str:
+    if not opened.is_approval:
+        return asked_for(opened.asked)
+    who = " or ".join(who_meets(opened.asked))
+    return f"{'1 approval' if opened.missing == 1 else f'{opened.missing} approvals'} by {who}"
 
 
 def mutations_view(described: list[dict[str, Any]]) -> RenderableType:

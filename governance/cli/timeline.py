@@ -8,7 +8,8 @@ from rich.text import Text
 
 from governance.cli.render import grid, heading, indented
 from governance.cli.text import compact, short, visible
-from governance.domain import events
+from governance.cli.timeline_conditions import CONDITION_SENTENCES
+from governance.domain import effect_events, events, personal_events
 from governance.domain.changes import Change
 from governance.domain.events import Event
 from governance.domain.recorded import Recorded
@@ -135,6 +136,16 @@ def _resolved(event: events.VersionResolved) -> str:
     return f"{event.outcome}: {visible(event.reason)}"
 
 
+def _number(event: effect_events.EffectEvent) -> str:
+    return visible(event.effect_id.rpartition(":")[2])
+
+
+def _not_delivered(event: effect_events.EffectFailed) -> str:
+    following = "parked" if event.retry_at is None else f"again at {event.retry_at:%H:%M:%S}"
+    said = f"attempt {event.attempt} to deliver effect {_number(event)} failed, {following}"
+    return f"{said}{_quoted(event.error)}"
+
+
 _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Created: _created,
     events.PoliciesEvaluated: _evaluated,
@@ -162,4 +173,10 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Compensated: lambda e: f"put right by {short(e.by)} ({e.kind}), version {e.version}",
     events.CompensationFailed: lambda e: f"{short(e.by)} could not put it right{_quoted(e.reason)}",
     events.StateChanged: _changed,
+    **CONDITION_SENTENCES,
+    personal_events.SubjectForgotten: lambda e: f"personal data of {visible(e.subject)} erased{_quoted(e.reason)}",
+    effect_events.EffectDelivered: lambda e: f"{visible(e.handler)} delivered effect {_number(e)}{_quoted(e.answer)}",
+    effect_events.EffectFailed: _not_delivered,
+    effect_events.EffectRetried: lambda e: f"had effect {_number(e)} tried again{_quoted(e.reason)}",
+    effect_events.EffectDropped: lambda e: f"gave effect {_number(e)} up{_quoted(e.reason)}",
 }

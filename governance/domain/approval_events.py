@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from governance.domain.requirements import Approver, Requirement
+from governance.domain.requirements import ApprovalRequirement, Approver
 from governance.domain.terms import Fact, RejectionReason
 from governance.domain.values import Moment
 
@@ -18,7 +18,7 @@ class PendingApproval(ApprovalFact):
     """An approval requirement was opened; `digest` is that of everything an approver says yes to."""
 
     round: int
-    requirement: Requirement
+    requirement: ApprovalRequirement
     expires_at: Moment | None
     digest: str
 

@@ -23,7 +23,11 @@ from governance.domain.commands import (
     Supersede,
     Withdraw,
 )
+from governance.domain.condition_commands import OverrideWindow, RecordCheck, Release
+from governance.domain.condition_events import PendingCondition
 from governance.domain.delegation import delegate, reassign
+from governance.domain.deliveries import decide_effect
+from governance.domain.effect_commands import DropEffect, ReportDelivery, ReportFailure, RetryEffect
 from governance.domain.errors import NotAuthorizedError
 from governance.domain.events import (
     Approved,
@@ -41,6 +45,7 @@ from governance.domain.events import (
 from governance.domain.execution import execute
 from governance.domain.expiry import expire
 from governance.domain.lifecycle import Status, check_command, check_transition
+from governance.domain.releasing import decide_condition
 from governance.domain.request import MutationRequest
 
 _TARGETS: dict[type[RequestEvent], Status] = {
@@ -74,6 +79,10 @@ def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequen
             return expire(request, now)
         case Execute():
             return execute(command, request, now)
+        case Release() | RecordCheck() | OverrideWindow():
+            return decide_condition(command, request, now)
+        case ReportDelivery() | ReportFailure() | RetryEffect() | DropEffect():
+            return decide_effect(command, request)
     assert_never(command)
 
 
@@ -115,4 +124,6 @@ def _check_path(request: MutationRequest, events: Sequence[RequestEvent]) -> Non
 def _target(event: RequestEvent, status: Status) -> Status:
     if isinstance(event, ExecutionFailed):
         return Status.FAILED if event.final else status
+    if isinstance(event, PendingCondition):
+        return Status.PENDING
     return _TARGETS.get(type(event), status)

@@ -34,7 +34,7 @@ def delegate(command: Delegate, request: MutationRequest, now: datetime) -> Sequ
     if command.to in command.actor.people:
         msg = "to: somebody else has to decide in one's place"
         raise InputError(msg, field="to")
-    chosen = request.current_requirements
+    chosen = request.current_approvals
     if command.requirement is not None:
         chosen = (requirement_of(request, command.requirement),)
     refusals = {each.id: _refusal(request, each, command, now) for each in chosen}
@@ -54,7 +54,7 @@ def reassign(command: Reassign, request: MutationRequest, now: datetime) -> Sequ
         raise NotAuthorizedError(msg, request=request.id, actor=command.actor.id)
     check_in_time(request, now)
     old = requirement_of(request, command.requirement)
-    asked = old.asked.model_copy(update={"approvers": command.approvers})
+    asked = old.approval.model_copy(update={"approvers": command.approvers})
     if (asked.named is not None and asked.quorum > len(asked.named)) or not asked.approvers:
         msg = f"a quorum of {asked.quorum} cannot be met by {len(asked.named or ())} named people"
         raise ConfigurationError(msg, request=request.id, requirement=old.id)
@@ -80,7 +80,7 @@ def _refusal(
     if error is not None:
         return error
     by = entitlement(command.actor, opened, now)
-    if by is not None and by.delegated_by is not None and not opened.asked.chains:
+    if by is not None and by.delegated_by is not None and not opened.approval.chains:
         msg = f"{command.actor.id} decides on requirement {opened.id} for {by.delegated_by}, and may not pass it on"
         return NotAuthorizedError(msg, request=request.id, actor=command.actor.id, requirement=opened.id)
     return None

@@ -16,7 +16,7 @@ from governance.domain.errors import (
     SelfApprovalError,
 )
 from governance.domain.request import MutationRequest, OpenedRequirement
-from governance.domain.requirements import Approver, Requirement
+from governance.domain.requirements import ApprovalRequirement, Approver
 from governance.domain.values import Value
 
 _TELLING = (
@@ -37,7 +37,7 @@ class Entitlement(Value):
     delegated_by: str | None = None
 
 
-def check_fillable(requirement: Requirement, requester: Actor, now: datetime) -> None:
+def check_fillable(requirement: ApprovalRequirement, requester: Actor, now: datetime) -> None:
     """Refuse a requirement that nobody could ever meet: ConfigurationError, before anything is stored."""
     named = requirement.named
     if named is not None and len(named - requester.people) < requirement.quorum:
@@ -54,12 +54,12 @@ def check_fillable(requirement: Requirement, requester: Actor, now: datetime) ->
 
 def active_step(request: MutationRequest) -> int | None:
     """Return the lowest step that still has an open requirement, None when there is none."""
-    return min((each.asked.step for each in request.open_requirements), default=None)
+    return min((each.approval.step for each in request.open_approvals), default=None)
 
 
 def entitlement(actor: Actor, opened: OpenedRequirement, now: datetime) -> Entitlement | None:
     """Return by what the actor may decide on the requirement: their own right first, else a delegation in force."""
-    own = next((each for each in opened.asked.approvers if each.matches(actor)), None)
+    own = next((each for each in opened.approval.approvers if each.matches(actor)), None)
     if own is not None:
         return Entitlement(matched=own)
     for delegation in opened.delegations:
@@ -108,7 +108,7 @@ def _entitled(
 ) -> GovernanceError | None:
     if entitlement(actor, opened, now) or opened.vote_behind_which(actor.people):
         return None
-    wanted = ", ".join(str(each) for each in opened.asked.approvers)
+    wanted = ", ".join(str(each) for each in opened.approval.approvers)
     msg = f"{actor.id} may not decide on requirement {opened.id}: it asks for {wanted}"
     return NotAuthorizedError(msg, request=request.id, actor=actor.id, requirement=opened.id)
 
@@ -141,16 +141,16 @@ def _in_time(
 
 
 def _different_people(request: MutationRequest, opened: OpenedRequirement, actor: Actor) -> GovernanceError | None:
-    for other in request.current_requirements:
-        if other.asked.step in opened.asked.different_from and other.vote_behind_which(actor.people):
-            msg = f"{actor.id} decided in step {other.asked.step}; requirement {opened.id} asks for somebody else"
+    for other in request.current_approvals:
+        if other.approval.step in opened.approval.different_from and other.vote_behind_which(actor.people):
+            msg = f"{actor.id} decided in step {other.approval.step}; requirement {opened.id} asks for somebody else"
             return SamePersonError(msg, request=request.id, actor=actor.id, requirement=opened.id)
     return None
 
 
 def _in_step(request: MutationRequest, opened: OpenedRequirement, actor: Actor) -> GovernanceError | None:
     step = active_step(request)
-    if step is None or opened.asked.step <= step:
+    if step is None or opened.approval.step <= step:
         return None
-    msg = f"requirement {opened.id} is step {opened.asked.step} of request {request.id}; step {step} is still open"
+    msg = f"requirement {opened.id} is step {opened.approval.step} of request {request.id}; step {step} is still open"
     return OutOfStepError(msg, request=request.id, actor=actor.id, requirement=opened.id, step=step)

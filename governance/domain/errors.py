@@ -165,6 +165,18 @@ class AlreadyExecutedError(InvalidTransitionError, ConcurrencyError):
     rule = "executed-once"
 
 
+class NotDueError(GovernanceError):
+    """What the request waits for does not hold yet."""
+
+    rule = "not-due"
+
+
+class EffectSettledError(InvalidTransitionError):
+    """The effect was delivered, parked or dropped already: there is nothing left to say about it."""
+
+    rule = "effect-settled"
+
+
 class IdempotencyConflictError(GovernanceError):
     """The idempotency key was used before, for other content."""
 

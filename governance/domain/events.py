@@ -22,11 +22,17 @@ from governance.domain.approval_events import (
     Reviewed,
 )
 from governance.domain.batch_events import BatchEvent
+from governance.domain.calendar_events import CalendarEvent
 from governance.domain.changes import Change
+from governance.domain.condition_events import ConditionEvent
+from governance.domain.effect_events import EffectEvent
 from governance.domain.effects import RecordedEffect
+from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
-from governance.domain.requirements import Requirement
+from governance.domain.personal_events import PersonalEvent
+from governance.domain.quota_events import QuotaEvent
+from governance.domain.requirements import AnyRequirement
 from governance.domain.terms import (
     CompensationKind,
     CompensationLink,
@@ -49,14 +55,14 @@ class Created(Fact):
     intent: Intent
     requester: Actor
     reason: str
-    requires: tuple[Requirement, ...] = ()
+    requires: tuple[AnyRequirement, ...] = ()
     stale: Stale = "revalidate"
     expires_at: Moment | None = None
     idempotency_key: str | None = None
     batch_id: str | None = None
     supersedes: str | None = None
     compensates: CompensationLink | None = None
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=FrozenDict)
 
 
 class PoliciesEvaluated(Fact):
@@ -168,20 +174,26 @@ class CompensationFact(Fact):
     """An event about putting this request right by another."""
 
     category: ClassVar[str] = "compensation"
-    by: str
 
 
 class Compensated(CompensationFact):
     """Another request put right what this one did."""
 
+    by: str
     kind: CompensationKind
     version: int
 
 
 class CompensationFailed(CompensationFact):
-    """A request that should have put this one right could not run."""
+    """A request that should have put this one right ended without, or could not even be made (`by` is None).
 
+    It can be put right by another; `owner` is the person who has to see to it.
+    """
+
+    schema_version: ClassVar[int] = 2
+    by: str | None
     reason: str
+    owner: str | None = None
 
 
 class StateChanged(Fact):
@@ -229,8 +241,10 @@ RequestEvent = (
     | Replaced
     | Compensated
     | CompensationFailed
+    | EffectEvent
+    | ConditionEvent
 )
 """What the stream of a mutation request holds."""
 
-Event = RequestEvent | BatchEvent | StateChanged | KeyClaimed
+Event = RequestEvent | BatchEvent | CalendarEvent | QuotaEvent | StateChanged | KeyClaimed | PersonalEvent
 """What the store holds."""

@@ -4,6 +4,11 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from governance.domain.batch_events import BatchFact
+from governance.domain.calendar_events import CalendarFact
+from governance.domain.condition_events import AboutConditions, ConditionEvent
+from governance.domain.condition_evolution import condition_changes, opened
+from governance.domain.deliveries import delivery_changes
+from governance.domain.effect_events import EffectEvent, EffectFact
 from governance.domain.errors import MisplacedEventError
 from governance.domain.events import (
     Amended,
@@ -36,8 +41,17 @@ from governance.domain.events import (
     VersionResolved,
 )
 from governance.domain.lifecycle import Status
+from governance.domain.quota_events import QuotaFact
 from governance.domain.recorded import Recorded
-from governance.domain.request import Decision, Delegation, GlassBreak, Links, MutationRequest, OpenedRequirement, Vote
+from governance.domain.request import (
+    CompensationFailure,
+    Decision,
+    Delegation,
+    GlassBreak,
+    Links,
+    MutationRequest,
+    Vote,
+)
 from governance.domain.telling import decision_of
 
 Changes = dict[str, Any]
@@ -62,7 +76,7 @@ def replay(history: Iterable[Recorded], start: MutationRequest | None = None) ->
 
 def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -> MutationRequest:
     event = recorded.event
-    if isinstance(event, (StateChanged, KeyClaimed, BatchFact)):
+    if isinstance(event, (StateChanged, KeyClaimed, BatchFact, CalendarFact, QuotaFact)):
         msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a mutation request"
         raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
     if request is None:
@@ -119,13 +133,15 @@ ApprovalEvent = (
     | ApprovalExpired
     | QuorumReached
 )
-EndEvent = Rejected | Canceled | Expired | Superseded | Replaced | Compensated
+EndEvent = Rejected | Canceled | Expired | Superseded | Replaced
 
 
 def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) -> Changes:
     match event:
-        case Created() | Commented() | CompensationFailed():
+        case Created() | Commented():
             return {}
+        case Compensated() | CompensationFailed():
+            return _put_right(request, event, recorded)
         case PoliciesEvaluated() | Amended():
             return _judged(event)
         case Approved():
@@ -134,16 +150,24 @@ def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) 
             return _glass(request, event, recorded)
         case VersionResolved() | Executed() | ExecutionFailed():
             return _met_the_state(request, event)
-        case Rejected() | Canceled() | Expired() | Superseded() | Replaced() | Compensated():
+        case Rejected() | Canceled() | Expired() | Superseded() | Replaced():
             return _ended(request, event)
+        case EffectFact() | AboutConditions():
+            return _beside(request, event, recorded)
         case _:
             return _approval(request, event, recorded)
+
+
+def _beside(request: MutationRequest, event: EffectEvent | ConditionEvent, recorded: Recorded) -> Changes:
+    if isinstance(event, EffectFact):
+        return delivery_changes(request, event)
+    return condition_changes(request, event, recorded)
 
 
 def _approval(request: MutationRequest, event: ApprovalEvent, recorded: Recorded) -> Changes:
     match event:
         case PendingApproval():
-            return _opened(request, event, recorded)
+            return opened(request, event, recorded)
         case ApprovalGranted() | ApprovalRejected():
             return _voted(request, event, recorded)
         case ApprovalWithdrawn():
@@ -159,27 +183,6 @@ def _approval(request: MutationRequest, event: ApprovalEvent, recorded: Recorded
     assert_never(event)
 
 
-def _ended(request: MutationRequest, event: EndEvent) -> Changes:
-    match event:
-        case Rejected():
-            return {"status": Status.REJECTED, "ended_because": event.reason, "end_code": event.code}
-        case Canceled():
-            return {"status": Status.CANCELED, "ended_because": event.reason, "end_code": "canceled"}
-        case Expired():
-            return {"status": Status.EXPIRED, "ended_because": "its deadline passed", "end_code": "expired"}
-        case Superseded():
-            links = request.links.model_copy(update={"superseded_by": event.by})
-            return {"status": Status.SUPERSEDED, "links": links, "end_code": "superseded"}
-        case Replaced():
-            predecessors = (*request.links.predecessors, event.predecessor)
-            update = {"supersedes": event.predecessor, "predecessors": predecessors}
-            return {"links": request.links.model_copy(update=update)}
-        case Compensated():
-            links = request.links.model_copy(update={"compensated_by": event.by})
-            return {"status": Status.COMPENSATED, "links": links}
-    assert_never(event)
-
-
 def _judged(event: PoliciesEvaluated | Amended) -> Changes:
     if isinstance(event, Amended):
         return {"mutation": event.mutation, "mutation_digest": event.mutation_digest}
@@ -192,18 +195,6 @@ def _judged(event: PoliciesEvaluated | Amended) -> Changes:
         "validation_errors": event.validation_errors,
         "change_set": event.change_set,
     }
-
-
-def _opened(request: MutationRequest, event: PendingApproval, recorded: Recorded) -> Changes:
-    opened = OpenedRequirement(
-        id=event.requirement_id,
-        round=event.round,
-        asked=event.requirement,
-        digest=event.digest,
-        opened_at=recorded.at,
-        expires_at=event.expires_at,
-    )
-    return {"status": Status.PENDING, "requirements": (*request.requirements, opened)}
 
 
 def _voted(request: MutationRequest, event: ApprovalGranted | ApprovalRejected, recorded: Recorded) -> Changes:

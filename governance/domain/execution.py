@@ -13,6 +13,7 @@ from governance.domain.events import (
     StateChanged,
     VersionResolved,
 )
+from governance.domain.releasing import FREEZE, held
 from governance.domain.request import MutationRequest, content_digest, requirement_digest
 from governance.domain.requirements import Requirement
 from governance.domain.resolution import Resolution, resolve, unmet_demands
@@ -27,6 +28,8 @@ def execute(command: Execute, request: MutationRequest, now: datetime) -> Sequen
     DigestMismatchError when what is stored is not what was approved.
     """
     check_approved_content(request)
+    if command.hold is not None:
+        return held(command.hold, request)
     resolution = outcome_of_resolving(command, request, now)
     resolved = _version_resolved(resolution)
     evaluation = command.evaluation
@@ -114,7 +117,7 @@ def _renewal(request: MutationRequest, evaluation: Evaluation, now: datetime) ->
 
 
 def _demanded_again(request: MutationRequest, evaluation: Evaluation) -> Sequence[Requirement]:
-    same = [each.asked for each in request.current_requirements]
+    same = [each.asked for each in request.current_requirements if each.asked != FREEZE]
     return [*same, *unmet_demands(request, evaluation)]
 
 

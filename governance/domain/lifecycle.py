@@ -63,6 +63,12 @@ COMMANDS: Final[dict[str, frozenset[Status]]] = {
     "replace": OPEN,
     "execute": frozenset({Status.APPROVED}),
     "compensate": frozenset({Status.EXECUTED}),
+    "release": frozenset({Status.PENDING}),
+    "record check": frozenset({Status.PENDING}),
+    "override window": OPEN,
+    "deliver effect": frozenset({Status.EXECUTED, Status.COMPENSATED}),
+    "retry effect": frozenset({Status.EXECUTED, Status.COMPENSATED}),
+    "drop effect": frozenset({Status.EXECUTED, Status.COMPENSATED}),
 }
 """For each command, the statuses in which it may be given."""
 

@@ -4,18 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from governance.domain.actors import Actor
 from governance.domain.changes import ChangeSet
 from governance.domain.digest import digest
-from governance.domain.effects import RecordedEffect
+from governance.domain.effects import EffectProgress, RecordedEffect
 from governance.domain.errors import PolicyDeniedError, StaleError, ValidationFailedError
+from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.intent import Intent
-from governance.domain.json_limits import copied
 from governance.domain.lifecycle import Status
 from governance.domain.mutations import StoredMutation
-from governance.domain.requirements import Approver, Requirement
+from governance.domain.requirements import AnyRequirement, ApprovalRequirement, Approver, Requirement
 from governance.domain.terms import CompensationLink, RejectionReason, Stale, Verdict
 from governance.domain.values import Value
 
@@ -58,12 +58,22 @@ class GlassBreak(Value):
     justified: bool | None = None
 
 
+class WindowOverride(Value):
+    """Who let the request run outside its window or during a freeze, why, and in which round."""
+
+    by: Actor
+    approver: str
+    at: datetime
+    reason: str
+    round: int
+
+
 class OpenedRequirement(Value):
     """A requirement of one round, with the decisions made on it. `id` is `<round>.<number>`, as in `1.2`."""
 
     id: str
     round: int
-    asked: Requirement
+    asked: AnyRequirement
     digest: str
     opened_at: datetime
     expires_at: datetime | None
@@ -72,14 +82,29 @@ class OpenedRequirement(Value):
     delegations: tuple[Delegation, ...] = ()
 
     @property
+    def is_approval(self) -> bool:
+        """Return whether people meet it, by saying yes."""
+        return isinstance(self.asked, ApprovalRequirement)
+
+    @property
+    def approval(self) -> ApprovalRequirement:
+        """Return what is asked of whom; TypeError for a requirement that people do not meet."""
+        if isinstance(self.asked, ApprovalRequirement):
+            return self.asked
+        msg = f"requirement {self.id} is a {self.asked.kind}, not an approval"
+        raise TypeError(msg)
+
+    @property
     def granted_by(self) -> tuple[str, ...]:
         """Return the ids of those who said yes, in order."""
         return tuple(vote.approver for vote in self.votes if vote.decision == "granted")
 
     @property
     def missing(self) -> int:
-        """Return how many more people have to say yes."""
-        return max(0, self.asked.quorum - len(self.granted_by))
+        """Return how many more people have to say yes, or 1 for a condition that is not met."""
+        if isinstance(self.asked, ApprovalRequirement):
+            return max(0, self.asked.quorum - len(self.granted_by))
+        return 0 if self.status == "satisfied" else 1
 
     def vote_of(self, person: str) -> Vote | None:
         """Return what this person decided, or had decided in their place; None when neither."""
@@ -89,6 +114,15 @@ class OpenedRequirement(Value):
         """Return the decision behind which one of these people stands: as approver, as delegate, or as who cast it."""
         behind = ((vote, {vote.approver, vote.cast_by, vote.delegated_by}) for vote in self.votes)
         return next((vote for vote, those in behind if not people.isdisjoint(those)), None)
+
+
+class CompensationFailure(Value):
+    """That the request was to be put right and was not: by which request, why, and who has to see to it now."""
+
+    by: str | None
+    reason: str
+    owner: str | None
+    at: datetime
 
 
 class Decision(Value):
@@ -128,7 +162,7 @@ class MutationRequest(Value):
     intent: Intent
     requester: Actor
     reason: str
-    requires: tuple[Requirement, ...] = ()
+    requires: tuple[AnyRequirement, ...] = ()
     stale: Stale = "revalidate"
     round: int = 0
     requirements: tuple[OpenedRequirement, ...] = ()
@@ -141,13 +175,16 @@ class MutationRequest(Value):
     attempts: int = 0
     resulting_version: int | None = None
     effects: tuple[RecordedEffect, ...] = ()
+    deliveries: tuple[EffectProgress, ...] = ()
     ended_because: str | None = None
     end_code: str | None = None
     compensation: CompensationLink | None = None
+    compensation_failure: CompensationFailure | None = None
     links: Links = Links()
     glass_break: GlassBreak | None = None
+    window_override: WindowOverride | None = None
     decisions: tuple[Decision, ...] = ()
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=FrozenDict)
     idempotency_key: str | None = None
     correlation_id: str | None = None
     created_at: datetime
@@ -163,6 +200,27 @@ class MutationRequest(Value):
     def current_requirements(self) -> tuple[OpenedRequirement, ...]:
         """Return the requirements of the current round that were not reassigned."""
         return tuple(each for each in self.requirements if each.round == self.round and each.status != "void")
+
+    @property
+    def current_approvals(self) -> tuple[OpenedRequirement, ...]:
+        """Return those of them that people meet, by saying yes."""
+        return tuple(each for each in self.current_requirements if each.is_approval)
+
+    @property
+    def answered_requirements(self) -> tuple[OpenedRequirement, ...]:
+        """Return those that are met by a yes to exactly this content, of people or of checks outside."""
+        kinds = {"approval", "external_check"}
+        return tuple(each for each in self.current_requirements if each.asked.kind in kinds)
+
+    @property
+    def open_approvals(self) -> tuple[OpenedRequirement, ...]:
+        """Return the approvals of the current round that are not met yet."""
+        return tuple(each for each in self.open_requirements if each.is_approval)
+
+    @property
+    def outside_windows(self) -> bool:
+        """Return whether no window and no freeze holds this round, because somebody with the right to it said so."""
+        return self.window_override is not None and self.window_override.round == self.round
 
     @property
     def behind_glass(self) -> bool:
@@ -200,15 +258,6 @@ class MutationRequest(Value):
         error = refusals.get(self.end_code or "") if self.status is Status.REJECTED else None
         if error is not None:
             raise error(self.ended_because or "rejected", request=self.id, state=self.state_id)
-
-
-def detached(request: MutationRequest) -> MutationRequest:
-    """Return the request with copies of all that rules look at and a caller could change in place."""
-    intent = request.intent.model_copy(update={"metadata": copied(request.intent.metadata)})
-    mutation = request.mutation.model_copy(update={"payload": copied(request.mutation.payload)})
-    return request.model_copy(
-        update={"metadata": copied(request.metadata), "intent": intent, "mutation": mutation},
-    )
 
 
 def content_digest(request: MutationRequest) -> str:

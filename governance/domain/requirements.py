@@ -2,17 +2,23 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from governance.domain.actors import Actor
+from governance.domain.conditions import (
+    MAX_DURATION,
+    DependencyRequirement,
+    ExternalCheckRequirement,
+    QuotaRequirement,
+    ScheduleRequirement,
+)
 from governance.domain.errors import ConfigurationError, InputError
 from governance.domain.values import Given, Id, Moment
 
 Who = str | Iterable[str]
 MAX_NUMBER = 10_000
-MAX_DURATION = timedelta(days=36_525)
 
 
 class Approver(Given):
@@ -85,8 +91,13 @@ class ApprovalRequirement(Given):
         return opened_at + self.expires_after if self.expires_after else self.expires_at
 
 
-Requirement = ApprovalRequirement
+Requirement = (
+    ApprovalRequirement | ExternalCheckRequirement | ScheduleRequirement | DependencyRequirement | QuotaRequirement
+)
 """Every kind of requirement."""
+
+AnyRequirement = Annotated[Requirement, Field(discriminator="kind")]
+"""A requirement as it is read: its kind says which."""
 
 
 def role(name: str) -> Approver:

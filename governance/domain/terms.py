@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
+from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.mutations import StoredMutation
-from governance.domain.requirements import Requirement
+from governance.domain.requirements import AnyRequirement
 from governance.domain.values import Given, Id, Text, Value
 
 Stale = Literal["reject", "renew", "revalidate"]
@@ -21,9 +22,9 @@ class Verdict(Given):
     reason: str | None = None
     code: str | None = None
     severity: Literal["info", "warning", "error", "critical"] = "info"
-    requirements: tuple[Requirement, ...] = ()
+    requirements: tuple[AnyRequirement, ...] = ()
     amendment: StoredMutation | None = None
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=FrozenDict)
     took_ms: float = 0.0
 
 
@@ -41,7 +42,7 @@ class RejectionReason(Given):
     code: Id = "rejected"
     category: Id | None = None
     message: Text = ""
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=FrozenDict)
 
 
 class Drift(Value):

@@ -99,5 +99,7 @@ def _due(state: Expected) -> Iterator[tuple[str, str, str | None]]:
     if status == "approved" and state.approved_at is not None:
         yield "execution", "", stored_moment(state.approved_at)
     for opened in state.progress.open():
+        if opened.earliest is not None:
+            yield opened.kind, opened.id, stored_moment(opened.earliest)
         if opened.expires_at is not None:
             yield f"{opened.kind}-deadline", opened.id, stored_moment(opened.expires_at)

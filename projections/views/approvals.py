@@ -9,7 +9,7 @@ from projections.about import FIELDS, UNKNOWN, about, amended, columns
 from projections.events import AnyEvent
 from projections.filters import Fields, Labels, Plain, Words
 from projections.labels import folded
-from projections.progress import Opened, Progress
+from projections.progress import APPROVAL, Opened, Progress
 from projections.tables import KEY, POSITION, Json, Key, Moment, ViewTable, json_text, stored_moment
 from projections.view import Row, Rows, View
 
@@ -137,7 +137,7 @@ class Approvals(View[Asked]):
         """Add the rows of all requirements that the request ever had."""
         turn = {each.id for each in state.progress.actionable()}
         ends = stored_moment(state.created.expires_at) if state.created else None
-        for opened in state.progress.opened.values():
+        for opened in (each for each in state.progress.opened.values() if each.kind == APPROVAL):
             actionable = opened.id in turn
             before = min((each for each in (stored_moment(opened.expires_at), ends) if each), default=None)
             rows.add("approvals", _row(state, opened, actionable, before))

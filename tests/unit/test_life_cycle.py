@@ -31,7 +31,9 @@ from governance.domain.commands import (
     Withdraw,
 )
 from governance.domain.compensation import check_compensable
+from governance.domain.condition_commands import OverrideWindow, RecordCheck, Release
 from governance.domain.decider import decide
+from governance.domain.effect_commands import DropEffect, ReportDelivery, RetryEffect
 from governance.domain.events import (
     Canceled,
     Compensated,
@@ -74,6 +76,12 @@ CALLS: dict[str, Command] = {
     "supersede": Supersede(actor=GRACE, by=OTHER_ID),
     "replace": Replace(actor=GRACE, predecessor=OTHER_ID),
     "execute": Execute(actor=WORKER, evaluation=evaluation()),
+    "release": Release(actor=WORKER),
+    "record check": RecordCheck(actor=WORKER, check="none", passed=True, permission="lead"),
+    "override window": OverrideWindow(actor=ROOT, reason="fire", permission="lead"),
+    "deliver effect": ReportDelivery(actor=WORKER, effect="none", handler="mail"),
+    "retry effect": RetryEffect(actor=ROOT, effect="none", reason="again"),
+    "drop effect": DropEffect(actor=ROOT, effect="none", reason="enough"),
 }
 
 ALLOWED = {
@@ -91,6 +99,12 @@ ALLOWED = {
     "replace": "pending approved",
     "execute": "approved",
     "compensate": "executed",
+    "release": "pending",
+    "record check": "pending",
+    "override window": "pending approved",
+    "deliver effect": "executed compensated",
+    "retry effect": "executed compensated",
+    "drop effect": "executed compensated",
 }
 """Written from the diagram of the execution model, not from the code."""
 
