@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -168,7 +168,8 @@ def _generation(table: ViewTable, number: int) -> Table:
     return made
 
 
-def shape(tables: Sequence[ViewTable]) -> str:
+@cache
+def shape(tables: tuple[ViewTable, ...]) -> str:
     """Return a digest of the definition of tables, by which rows of another definition are told apart."""
     told = [
         (table.name, table.written, table.key, [(c.name, str(c.type), c.nullable) for c in table.columns])
