@@ -118,6 +118,7 @@ def test_tail_sees_every_event_once_and_in_order(store_url: str) -> None:
                 writer.start()
             endings = [writer.ending(SECONDS + 60) for writer in writers]
     assert [ending.traceback for ending in endings] == [""] * PROCESSES
+    print(f"{len(reader.seen):,} events read by position")
     assert reader.seen == everything(store_url)
     assert len(reader.seen) == sum(int(str(ending.returned)) for ending in endings) > 0
 
@@ -134,6 +135,7 @@ def test_tail_sees_every_event_once_although_writers_are_killed(store_url: str) 
                 for writer in writers:
                     time.sleep(SECONDS / GENERATIONS / PROCESSES)
                     writer.kill()
+    print(f"{len(reader.seen):,} events read by position, their writers killed")
     assert reader.seen == everything(store_url)
     assert len(reader.seen) > 0
 
