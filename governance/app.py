@@ -7,6 +7,7 @@ from governance.application import Governance
 from governance.directory import Directory
 from governance.domain.catalog import AnyMutation
 from governance.domain.policies import Policy
+from governance.effects.handlers import EffectHandler
 from governance.settings import Settings
 
 
@@ -17,6 +18,7 @@ class App:
     mutations: Iterable[type[AnyMutation]]
     policies: Iterable[Policy] = ()
     directory: Directory | None = None
+    effect_handlers: Iterable[EffectHandler] = ()
     settings: Settings | None = None
 
     def open(self, url: str) -> Governance:
@@ -26,5 +28,6 @@ class App:
             mutations=self.mutations,
             policies=self.policies,
             directory=self.directory,
+            effect_handlers=self.effect_handlers,
             settings=self.settings,
         )

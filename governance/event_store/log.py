@@ -25,6 +25,7 @@ from governance.event_store.recorder import (
     UnsafeStore,
     VersionConflict,
 )
+from governance.event_store.sealing import Vault
 
 
 class EventLog(Application[str]):
@@ -32,8 +33,9 @@ class EventLog(Application[str]):
 
     name = "governance"
 
-    def __init__(self, recorder: EventRecorder) -> None:
+    def __init__(self, recorder: EventRecorder, vault: Vault | None = None) -> None:
         self._given = recorder
+        self.vault = vault
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -46,7 +48,9 @@ class EventLog(Application[str]):
 
     def construct_mapper(self) -> EnvelopeMapper:
         """Return the mapper of envelopes."""
-        return EnvelopeMapper(self.construct_transcoder())
+        mapper = EnvelopeMapper(self.construct_transcoder())
+        mapper.vault = self.vault
+        return mapper
 
     def append(self, recorded: Sequence[Recorded]) -> Sequence[int]:
         """Store the events in one transaction and return their positions, in the same order.
@@ -77,10 +81,16 @@ class EventLog(Application[str]):
         with translated_errors():
             return [self.mapper.to_domain_event(each) for each in self.stored(after, limit)]  # type: ignore[misc]
 
-    def stored(self, after: int, limit: int) -> Sequence[Notification]:
+    def stored(
+        self, after: int, limit: int, *, upto: int | None = None, topics: Sequence[str] = ()
+    ) -> Sequence[Notification]:
         """Return the stored form of events after a position, for readers that decode only what they need."""
         with translated_errors():
-            return self._given.select_notifications(after, limit, inclusive_of_start=False)
+            return self._given.select_notifications(after, limit, upto, topics, inclusive_of_start=False)
+
+    def decoded(self, stored: Notification) -> Recorded:
+        """Return the event; raises UnreadableEventError when it is damaged, UnknownEventError when it is too new."""
+        return cast(Recorded, self.mapper.to_domain_event(stored))
 
     def head(self) -> int:
         """Return the position of the last settled event, 0 when there is none."""

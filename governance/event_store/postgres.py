@@ -13,6 +13,7 @@ from governance.event_store.append import MAX_VERSION, Append, bounded, stored_f
 from governance.event_store.deadline import Deadline, now
 from governance.event_store.group_commit import GroupCommit
 from governance.event_store.postgres_append import PostgresAppender
+from governance.event_store.postgres_agenda import PostgresAgenda
 from governance.event_store.postgres_binary import (
     INT8_OID,
     TEXT_ARRAY_OID,
@@ -23,6 +24,7 @@ from governance.event_store.postgres_binary import (
 )
 from governance.event_store.postgres_connections import PostgresConnections
 from governance.event_store.postgres_migrator import PostgresMigrator
+from governance.event_store.postgres_outbox import PostgresOutbox
 from governance.event_store.postgres_schema import fill
 from governance.event_store.postgres_session import Session, Statement
 from governance.event_store.postgres_signals import Announcer, Listeners
@@ -178,6 +180,14 @@ class PostgresRecorder(EventRecorder):
     def migrate(self, *, dry_run: bool = False) -> list[str]:
         """Applies the pending migrations in one transaction and returns their statements."""
         return PostgresMigrator(self._connections, self.settings).migrate(dry_run=dry_run)
+
+    def outbox(self) -> PostgresOutbox:
+        """Returns the outbox of the store."""
+        return PostgresOutbox(self._connections, self.settings.database_schema, self.settings.budget_seconds)
+
+    def agenda(self) -> PostgresAgenda:
+        """Returns the agenda of the store."""
+        return PostgresAgenda(self._connections, self.settings.database_schema, self.settings.budget_seconds)
 
     def close(self) -> None:
         """Stores what is waiting, then lets go of every connection."""

@@ -14,6 +14,8 @@ from eventsourcing.persistence import (
 )
 from pydantic import BaseModel, ConfigDict
 
+from governance.event_store.agenda import AgendaTables
+from governance.event_store.outbox import Outbox
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.subscription import PositionSubscription
 
@@ -133,6 +135,14 @@ class EventRecorder(ApplicationRecorder):
     @abstractmethod
     def migrate(self, *, dry_run: bool = False) -> list[str]:
         """Applies the pending migrations in one transaction and returns their statements."""
+
+    @abstractmethod
+    def outbox(self) -> Outbox:
+        """Returns the outbox of the store."""
+
+    @abstractmethod
+    def agenda(self) -> AgendaTables:
+        """Returns the agenda of the store."""
 
     @abstractmethod
     def close(self) -> None:

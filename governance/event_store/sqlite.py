@@ -18,8 +18,10 @@ from governance.event_store.migrations import pending, statements, status
 from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.signals import AppendSignal
+from governance.event_store.sqlite_agenda import SqliteAgenda
 from governance.event_store.sqlite_append import SqliteAppender
 from governance.event_store.sqlite_connections import SqliteConnections, unavailable
+from governance.event_store.sqlite_outbox import SqliteOutbox
 from governance.event_store.sqlite_schema import sqlite_migrations
 from governance.event_store.waiting import Outcome
 
@@ -139,6 +141,14 @@ class SqliteRecorder(EventRecorder):
             return self._connections.write(self._apply, self._deadline())
         except sqlite3.Error as error:
             raise unavailable(error) from error
+
+    def outbox(self) -> SqliteOutbox:
+        """Returns the outbox of the store."""
+        return SqliteOutbox(self._connections, self.settings.budget_seconds)
+
+    def agenda(self) -> SqliteAgenda:
+        """Returns the agenda of the store."""
+        return SqliteAgenda(self._connections, self.settings.budget_seconds)
 
     def close(self) -> None:
         """Stores what is waiting, then lets go of every connection."""
