@@ -8,6 +8,8 @@ import json
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
+from time import process_time
 
 from scripts.benchmarks.contenders import working
 from scripts.benchmarks.cores import one_core
@@ -32,7 +34,9 @@ class Crew:
             _ask(member, f"{seconds} {pinned:d}")
         answers = [json.loads(_answer(member)) for member in self._members]
         longest = max(answer["seconds"] for answer in answers)
-        return rate_of((wait for answer in answers for wait in answer["waits"]), longest)
+        every = [wait for answer in answers for wait in answer["waits"]]
+        spent = sum(answer["cpu"] for answer in answers)
+        return replace(rate_of(every, longest), cpu_us=spent / len(every) * 1e6)
 
     def close(self) -> None:
         """End the processes."""
@@ -61,9 +65,10 @@ def main() -> None:
         print("ready", flush=True)
         for line in sys.stdin:
             seconds, pinned = line.split()
+            before = process_time()
             with one_core(int(core)) if int(pinned) else nullcontext():
                 every, took = waits(work, callers=int(callers), seconds=float(seconds))
-            print(json.dumps({"waits": every, "seconds": took}), flush=True)
+            print(json.dumps({"waits": every, "seconds": took, "cpu": process_time() - before}), flush=True)
 
 
 if __name__ == "__main__":

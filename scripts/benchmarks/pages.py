@@ -23,6 +23,10 @@ different machines, and of different hours of a shared one, cannot be compared; 
 - **plain library**: an `eventsourcing` application as it comes; a command is get, change, save.
 - **ours, recorder alone**: `insert_events` with one event.
 - **ours, command**: load from memory, decide, encode and append one event through the public API.
+- **on one core**: the callers' process is kept on one core (`taskset -c 0`), as an interpreter that runs one thread at
+  a time should be; see [how to run fast](../how-to/run-fast.md).
+- **CPU µs**: what the callers' own processes spend on each piece of work, the server's share not counted; a million
+  divided by it is what one interpreter can do at best.
 """
 _NOTES, _END = "<!-- notes -->", "<!-- end of notes -->"
 _FIGURES = """\
@@ -73,8 +77,12 @@ def _figures(tables: Tables) -> Iterator[str]:
 
 def _table(title: str, rates: Mapping[str, Any]) -> str:
     reference = next((name for name, rate in rates.items() if rate["ratio"] == 1.0), "")
-    lines = [f"### {title}\n", f"| | per second | ÷ {reference} | p50 ms | p99 ms |", "|---|---|---|---|---|"]
+    lines = [
+        f"### {title}\n",
+        f"| | per second | ÷ {reference} | p50 ms | p99 ms | CPU µs |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, rate in rates.items():
-        times = f"{milliseconds(rate['p50_ms'])} | {milliseconds(rate['p99_ms'])}"
+        times = " | ".join(milliseconds(rate.get(key)) for key in ("p50_ms", "p99_ms", "cpu_us"))
         lines.append(f"| {name} | {rate['per_second']:,.0f} | {rate['ratio']:.2f} | {times} |")
     return "\n".join(lines) + "\n"

@@ -60,17 +60,20 @@ def show(console: Console, title: str, rates: Mapping[str, list[Rate]], referenc
     """Print one table; ratios are to the contender that is named as the reference."""
     table = Grid(title=title, title_justify="left")
     table.add_column("")
-    for heading in ("per second", f"÷ {reference}", "p50 ms", "p99 ms", "MiB"):
+    for heading in ("per second", f"÷ {reference}", "p50 ms", "p99 ms", "CPU µs", "MiB"):
         table.add_column(heading, justify="right")
     for name, each in rates.items():
         one = middle(each)
         compared = f"{ratio(each, rates[reference]):.2f}"
         table.add_row(
-            name, f"{one.per_second:,.0f}", compared, *map(milliseconds, (one.p50_ms, one.p99_ms, one.peak_mb))
+            name,
+            f"{one.per_second:,.0f}",
+            compared,
+            *map(milliseconds, (one.p50_ms, one.p99_ms, one.cpu_us, one.peak_mb)),
         )
     console.print(table)
 
 
 def milliseconds(value: float | None) -> str:
-    """Return a time or size as it stands in tables, nothing for one that is not known."""
+    """Return a time or a size as it stands in tables, nothing for one that is not known."""
     return "" if value is None else f"{value:.2f}"
