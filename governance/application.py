@@ -5,6 +5,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from governance.automatic_compensation import AutomaticCompensation, PutRight
 from governance.batch_commands import BatchCommands
 from governance.batch_execution import BatchExecutor
 from governance.batching import Batches
@@ -12,7 +13,7 @@ from governance.clock import utc_clock
 from governance.compensating import compensation_of
 from governance.decisions import Decisions, RequestId
 from governance.directory import Directory, DirectoryLookup
-from governance.domain.actors import Actor
+from governance.domain.actors import SYSTEM, Actor
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.intent import Intent
 from governance.domain.policies import Policy, PolicySet
@@ -20,9 +21,15 @@ from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
 from governance.domain.terms import CompensationKind, Stale
 from governance.drifting import DriftCommands, DriftReader
+from governance.effects.engine import EffectsEngine
+from governance.effects.handlers import EffectHandler, Handlers
+from governance.effects.operating import Effects
+from governance.erasing import Erasure
 from governance.evaluation import Evaluator
 from governance.event_store.connect import open_recorder
 from governance.event_store.log import EventLog, translated_errors
+from governance.event_store.personal_keys import PersonalKeys
+from governance.event_store.sealing import Vault
 from governance.event_store.settings import RecorderSettings
 from governance.execution import Executor
 from governance.handling import Handler
@@ -36,7 +43,7 @@ from governance.settings import Settings
 from governance.submitting import Mode, Submitter
 
 
-class Governance(Decisions, BatchCommands, DriftCommands, Questions):
+class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Effects):
     """Puts every change of governed state under governance; open one a process and share it between threads."""
 
     def __init__(
@@ -46,14 +53,15 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions):
         mutations: Iterable[type[AnyMutation]],
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
+        effect_handlers: Iterable[EffectHandler] = (),
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.log = log
         self._clock = utc_clock(clock)
-        self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes)
-        self._repository = Repository(log, self.settings.cached_requests)
+        self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes, sealer=log.vault)
+        self._repository = Repository(log, 0 if self.settings.personal_texts else self.settings.cached_requests)
         self._directory = (
             DirectoryLookup(directory, timeout_seconds=self.settings.budget_seconds) if directory is not None else None
         )
@@ -65,15 +73,30 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions):
             log, self._repository, self._executor, self._clock, self.settings.budget_seconds, self._directory
         )
         self._batches = Batches(log, self._repository, self._submitter, self._clock, self.settings.budget_seconds)
+        self._automatic = AutomaticCompensation(
+            *(log, self._repository, self.catalog, self._executor, self._submitter, self._handler, self._clock),
+            budget_seconds=self.settings.budget_seconds,
+        )
         self._batch_executor = BatchExecutor(
             log,
             self._repository,
             self._executor,
             self._handler,
             self._batches,
-            self._compensate_automatically,
+            self._automatic.submit,
             self._clock,
             self.settings.budget_seconds,
+        )
+        self.effects_engine = EffectsEngine(
+            log,
+            self._repository,
+            self._handler,
+            Handlers(effect_handlers),
+            self.settings,
+            self._clock,
+            on_parked=lambda request, effect: self._automatic.put_right(
+                request.id, actor=SYSTEM, reason=f"effect {effect} could not be delivered", key=effect
+            ),
         )
         self._states = StateReader(log, self._repository, self.catalog)
         self._drifts = DriftReader(log, self._repository, self._executor, self._clock)
@@ -86,6 +109,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions):
         mutations: Iterable[type[AnyMutation]],
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
+        effect_handlers: Iterable[EffectHandler] = (),
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> Self:
@@ -103,9 +127,19 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions):
             create_schema=chosen.create_schema,
         )
         with translated_errors():
-            log = EventLog(open_recorder(url, settings=recorder_settings))
+            recorder = open_recorder(url, settings=recorder_settings)
+            keys = PersonalKeys(url, chosen.database_schema, chosen.personal_key_file)
+            log = EventLog(recorder, Vault(keys, chosen.personal_texts))
         try:
-            return cls(log, mutations=mutations, policies=policies, directory=directory, settings=chosen, clock=clock)
+            return cls(
+                log,
+                mutations=mutations,
+                policies=policies,
+                directory=directory,
+                effect_handlers=effect_handlers,
+                settings=chosen,
+                clock=clock,
+            )
         except BaseException:
             log.close()
             raise
@@ -121,6 +155,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions):
     def close(self) -> None:
         """Store what is waiting and let go of the database."""
         self._evaluator.close()
+        self.effects_engine.close()
         if self._directory is not None:
             self._directory.close()
         self.log.close()
@@ -219,13 +254,16 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions):
         complete = given.model_copy(update={"actor": actor, "reason": reason})
         return self._submitter.submit(complete, "commit", original.state_type)
 
-    def _compensate_automatically(
-        self, original: MutationRequest, actor: Actor, kind: CompensationKind, key: str
-    ) -> MutationRequest:
-        given = compensation_of(original, kind, None, self.catalog, self._executor, "automatic")
-        reason = f"batch {original.links.batch_id} failed"
-        complete = given.model_copy(update={"actor": actor, "reason": reason, "idempotency_key": f"{key}-{kind}"})
-        return self._submitter.submit(complete, "commit", original.state_type)
+    def compensate_automatically(
+        self, request_id: RequestId, *, reason: str, key: str, actor: Actor = SYSTEM
+    ) -> PutRight:
+        """Put an executed request right because something after it went wrong, such as an effect never delivered.
+
+        The request that does it is governed like any other and runs at once if nobody has to approve it. The same `key`
+        again goes on where an earlier call was cut off. What cannot be put right is recorded in the request.
+        """
+        check_actor(actor)
+        return self._automatic.put_right(request_key(request_id), actor=actor, reason=reason, key=key)
 
 
 def _submission(arguments: dict[str, Any]) -> Submission:

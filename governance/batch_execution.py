@@ -1,13 +1,14 @@
 """Executing batches: all in one transaction or not at all, or in order with what was done put right when one fails."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 
 from governance.appending import Append
 from governance.batching import Batch, Batches
-from governance.domain.actors import Actor
-from governance.domain.batch import BatchState
+from governance.domain.actors import SYSTEM, Actor
+from governance.domain.batch import BatchState, evolve_batch
 from governance.domain.batch_events import (
     BatchEvent,
     BatchExecuted,
@@ -15,14 +16,23 @@ from governance.domain.batch_events import (
     BatchItemCompensated,
     BatchItemNotCompensated,
 )
-from governance.domain.errors import ConcurrencyError, GovernanceError, InvalidTransitionError, NotReversibleError
+from governance.domain.changes import changed_paths
+from governance.domain.errors import (
+    ConcurrencyError,
+    GovernanceError,
+    InvalidTransitionError,
+    NotReversibleError,
+    OutcomeUnknownError,
+    StoreUnavailableError,
+)
+from governance.domain.events import VersionResolved
 from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
-from governance.domain.terms import CompensationKind
+from governance.domain.terms import CompensationKind, Drift
 from governance.domain.values import Value, clean
 from governance.event_store.log import EventLog
-from governance.execution import Executor, Prepared, outcome_of
+from governance.execution import MAX_DRIFT, Executor, Prepared, outcome_of
 from governance.handling import Handler
 from governance.ids import new_id
 from governance.outcome import Outcome
@@ -30,8 +40,12 @@ from governance.repository import Repository
 from governance.retrying import attempts
 from governance.streams import batch_stream
 
-Compensate = Callable[[MutationRequest, Actor, CompensationKind, str], MutationRequest]
-"""Submits the compensation of a request, by whom, of which kind, under which idempotency key."""
+Compensate = Callable[[MutationRequest, Actor, CompensationKind, str, str], MutationRequest]
+"""Submits the compensation of a request, by whom, of which kind, why, under which idempotency key."""
+
+
+NOT_OF_THE_ITEM = (ConcurrencyError, StoreUnavailableError, OutcomeUnknownError)
+"""Errors that say nothing about a request: nothing is recorded, and calling again goes on."""
 
 
 class BatchOutcome(Value):
@@ -51,10 +65,15 @@ class BatchOutcome(Value):
 
 @dataclass(frozen=True)
 class Together:
-    """The parts of an atomic execution, and the one that cannot be executed, if any."""
+    """The parts of an atomic execution, and the one that cannot be executed, if any.
+
+    `imagined`: it cannot on a version of its state that only the batch would have made. As that version will not be,
+    nothing about it may be recorded of the request.
+    """
 
     prepared: tuple[Prepared, ...]
     failed: Prepared | None
+    imagined: bool = False
 
 
 class BatchExecutor:
@@ -105,26 +124,25 @@ class BatchExecutor:
 
     def _prepare_together(self, batch: Batch, actor: Actor, now: datetime) -> Together:
         states: dict[str, StateVersion] = {}
-        prepared: list[Prepared] = []
+        made: list[Prepared] = []
         for request in batch.requests:
             state = states.get(request.state_id)
             if state is None:
                 state = self._executor.current_state(request.state_id, request.state_type)
             part = self._executor.prepare(request, state, actor, max(now, state.changed_at or now))
             if part.state_event is None:
-                return Together((), part)
+                return Together((), part, imagined=request.state_id in states)
             states[request.state_id] = part.state_after(now)
-            prepared.append(part)
-        return Together(tuple(prepared), None)
+            made.append(_with_drift_of_batch(part, made))
+        return Together(tuple(made), None)
 
     def _append_together(self, batch: Batch, together: Together, actor: Actor, now: datetime) -> BatchOutcome:
-        append = Append(new_id(now), actor, now)
-        parts = together.prepared if together.failed is None else (together.failed,)
+        append, failed = Append(new_id(now), actor, now), together.failed
+        parts = together.prepared if failed is None else () if together.imagined else (failed,)
         requests = [part.add_to(append) for part in parts]
         event: BatchEvent = BatchExecuted()
-        if together.failed is not None:
-            failed = together.failed
-            event = BatchFailed(request_id=failed.request.id, reason=_why(requests[-1], failed), executed=())
+        if failed is not None:
+            event = BatchFailed(request_id=failed.request.id, reason=_why(failed, together.imagined), executed=())
         append.add(batch_stream(batch.id), batch.state.version, [event], correlation_id=batch.id)
         stored = append.store_all(self._log, self._repository, requests)
         outcomes = tuple(outcome_of(known, part.events) for known, part in zip(stored, parts, strict=True))
@@ -132,25 +150,24 @@ class BatchExecutor:
 
     def _in_order(self, batch: Batch, actor: Actor) -> BatchOutcome:
         outcomes: list[Outcome] = []
-        failure = batch.state.failed_request
-        for request in batch.requests if failure is None else ():
+        state = batch.state
+        for request in batch.requests if state.failed_request is None else ():
             if request.resulting_version is not None:
                 continue
             outcome, reason = self._one(request, actor)
             outcomes += [outcome] if outcome is not None else []
             if reason is not None:
-                self._record_failure(batch, request, reason, actor)
-                failure = request.id
+                state = self._record_failure(state, request, reason, actor)
                 break
-        if failure is None:
-            self._record(batch.id, [BatchExecuted()], actor)
+        if state.failed_request is None:
+            self._record(state, BatchExecuted(), actor)
             return self._outcome(batch.id, tuple(outcomes))
-        return self._outcome(batch.id, tuple(outcomes), self._put_right(batch.id, actor))
+        return self._outcome(batch.id, tuple(outcomes), self._put_right(state, actor))
 
     def _one(self, request: MutationRequest, actor: Actor) -> tuple[Outcome | None, str | None]:
         try:
             outcome = self._handler.execute(request.id, actor)
-        except ConcurrencyError:
+        except NOT_OF_THE_ITEM:
             raise
         except GovernanceError as error:
             return None, clean(str(error))
@@ -158,19 +175,18 @@ class BatchExecutor:
         why = outcome.request.ended_because or last or f"it is {outcome.request.status}"
         return outcome, None if outcome.executed else clean(why)
 
-    def _record_failure(self, batch: Batch, request: MutationRequest, reason: str, actor: Actor) -> None:
-        executed = [each for each in self._batches.get(batch.id).requests if each.resulting_version is not None]
-        event = BatchFailed(request_id=request.id, reason=reason, executed=tuple(each.id for each in executed))
-        self._record(batch.id, [event], actor)
+    def _record_failure(self, state: BatchState, request: MutationRequest, reason: str, actor: Actor) -> BatchState:
+        requests = self._batches.get(state.id).requests
+        executed = tuple(each.id for each in requests if each.resulting_version is not None)
+        return self._record(state, BatchFailed(request_id=request.id, reason=reason, executed=executed), actor)
 
-    def _put_right(self, batch_id: str, actor: Actor) -> tuple[MutationRequest, ...]:
-        state = self._batches.state(batch_id)
+    def _put_right(self, state: BatchState, actor: Actor) -> tuple[MutationRequest, ...]:
         done: list[MutationRequest] = []
         for request_id in reversed(state.executed_before):
             if request_id in state.settled:
                 continue
-            event, compensation = self._put_one_right(batch_id, request_id, actor)
-            self._record(batch_id, [event], actor)
+            event, compensation = self._put_one_right(state.id, request_id, actor)
+            state = self._record(state, event, actor)
             done += [compensation] if compensation is not None else []
         return tuple(done)
 
@@ -184,7 +200,7 @@ class BatchExecutor:
             undo = self._submitted(request, actor, key)
             if undo.status is Status.APPROVED:
                 undo = self._handler.execute(undo.id, actor).request
-        except ConcurrencyError:
+        except NOT_OF_THE_ITEM:
             raise
         except GovernanceError as error:
             return BatchItemNotCompensated(request_id=request_id, reason=clean(str(error))), None
@@ -194,17 +210,19 @@ class BatchExecutor:
         return BatchItemCompensated(request_id=request_id, by=undo.id, done=undo.status is Status.EXECUTED), undo
 
     def _submitted(self, request: MutationRequest, actor: Actor, key: str) -> MutationRequest:
+        reason = f"batch {request.links.batch_id} failed"
         try:
-            return self._compensate(request, actor, "corrective", key)
+            return self._compensate(request, actor, "corrective", reason, key)
         except NotReversibleError:
-            return self._compensate(request, actor, "restore", key)
+            return self._compensate(request, actor, "restore", reason, key)
 
-    def _record(self, batch_id: str, events: Sequence[BatchEvent], actor: Actor) -> BatchState:
+    def _record(self, state: BatchState, event: BatchEvent, actor: Actor) -> BatchState:
+        """Return the batch after an event; ConcurrencyError when somebody else has executed it meanwhile."""
         now = self._clock()
         append = Append(new_id(now), actor, now)
-        append.add(batch_stream(batch_id), self._batches.state(batch_id).version, events, correlation_id=batch_id)
+        recorded = append.add(batch_stream(state.id), state.version, [event], correlation_id=state.id)
         append.store_all(self._log, self._repository, ())
-        return self._batches.state(batch_id)
+        return reduce(evolve_batch, recorded, state)
 
     def _outcome(
         self, batch_id: str, outcomes: tuple[Outcome, ...], compensations: tuple[MutationRequest, ...] = ()
@@ -221,6 +239,30 @@ class BatchExecutor:
         )
 
 
-def _why(request: MutationRequest, failed: Prepared) -> str:
+def _why(failed: Prepared, imagined: bool) -> str:
+    request = failed.add_to(Append("", SYSTEM, failed.request.updated_at))
     resolution = outcome_of(request, failed.events).resolution
-    return clean(request.ended_because or (resolution.reason if resolution else None) or f"it is {request.status}")
+    why = request.ended_because or (resolution.reason if resolution else None) or f"it is {request.status}"
+    if imagined:
+        why = f"after what the batch does to state {failed.state.id} before it: {why}"
+    return clean(why)
+
+
+def _with_drift_of_batch(part: Prepared, made: Sequence[Prepared]) -> Prepared:
+    """Return the part, telling also what earlier parts of the batch did to its state, which no stream holds yet."""
+    drift = tuple(
+        Drift(
+            version=each.state.version + 1,
+            request_id=each.request.id,
+            paths=changed_paths(each.state_event.change_set),
+        )
+        for each in made
+        if each.state_event is not None and each.state.id == part.state.id
+    )
+    events = [_told(event, drift) if isinstance(event, VersionResolved) else event for event in part.events]
+    return replace(part, events=events)
+
+
+def _told(event: VersionResolved, drift: tuple[Drift, ...]) -> VersionResolved:
+    later = (each for each in drift if each.version > event.expected)
+    return event.model_copy(update={"drift": (*event.drift, *later)[:MAX_DRIFT]})

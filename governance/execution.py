@@ -9,13 +9,11 @@ from governance.domain.actors import Actor
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.changes import changed_paths, diff
 from governance.domain.commands import Evaluation, Execute
+from governance.domain.compensation import consequences
 from governance.domain.decider import decide
 from governance.domain.errors import ConfigurationError, DigestMismatchError, NotFoundError
 from governance.domain.events import (
-    Compensated,
-    CompensationFailed,
     Executed,
-    ExecutionFailed,
     Rejected,
     RequestEvent,
     StateChanged,
@@ -125,10 +123,10 @@ class Executor:
         `evaluation` is given when the same call has evaluated the request on the very same state just before.
         """
         check_command("execute", request.status, request.id)
+        original = self.original(request)
         expired = due(request, now)
         if expired:
-            return Prepared(request, expired, state)
-        original = self._original(request)
+            return Prepared(request, expired, state, None, original, _follow(request, original, expired))
         if original is not None and original.status is Status.COMPENSATED:
             return Prepared(request, [_too_late(original)], state)
         command = self.command(request, state, actor, now, evaluation)
@@ -140,7 +138,7 @@ class Executor:
             state,
             state_event=state_changed(request, command.evaluation) if executed else None,
             original=original,
-            original_events=_linked(request, events) if original is not None else (),
+            original_events=_follow(request, original, events),
         )
 
     def command(
@@ -200,7 +198,8 @@ class Executor:
         )
         return changed_paths(diff(evaluated.value, state.value)), drift
 
-    def _original(self, request: MutationRequest) -> MutationRequest | None:
+    def original(self, request: MutationRequest) -> MutationRequest | None:
+        """Return the request that this one puts right, None when it puts none right."""
         link = request.compensation
         return self._repository.request(link.request_id) if link is not None else None
 
@@ -210,18 +209,10 @@ def _too_late(original: MutationRequest) -> Rejected:
     return Rejected(code="already-compensated", reason=f"request {original.id} was compensated by {by} meanwhile")
 
 
-def _linked(request: MutationRequest, events: Sequence[RequestEvent]) -> Sequence[RequestEvent]:
-    link = request.compensation
-    last = events[-1]
-    if link is None:
-        return ()
-    if isinstance(last, Executed):
-        return [Compensated(by=request.id, kind=link.kind, version=last.version)]
-    if isinstance(last, Rejected):
-        return [CompensationFailed(by=request.id, reason=last.reason)]
-    if isinstance(last, ExecutionFailed) and last.final:
-        return [CompensationFailed(by=request.id, reason=last.error or "failed")]
-    return ()
+def _follow(
+    request: MutationRequest, original: MutationRequest | None, events: Sequence[RequestEvent]
+) -> Sequence[RequestEvent]:
+    return () if original is None else consequences(request, original, events)
 
 
 def outcome_of(request: MutationRequest, events: Sequence[object]) -> Outcome:

@@ -39,13 +39,22 @@ def _standing(request: MutationRequest, now: datetime) -> str:
         case Status.APPROVED:
             return "nothing is missing: it can be executed"
         case Status.EXECUTED:
-            return f"it was executed and made version {request.resulting_version} of {request.state_id}"
+            done = f"it was executed and made version {request.resulting_version} of {request.state_id}"
+            return f"{done}{_not_put_right(request)}"
         case Status.COMPENSATED:
             return f"it was executed, and put right by request {request.links.compensated_by}"
         case Status.SUPERSEDED:
             return f"request {request.links.superseded_by} took its place"
         case _:
             return f"it ended: {request.ended_because or request.status}"
+
+
+def _not_put_right(request: MutationRequest) -> str:
+    failure = request.compensation_failure
+    if failure is None:
+        return ""
+    by = f"putting it right by request {failure.by}" if failure.by else "putting it right"
+    return f"; {by} failed ({failure.reason}), and {failure.owner or 'somebody'} has to see to it"
 
 
 def _requirement(

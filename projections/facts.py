@@ -195,9 +195,9 @@ class Compensated(Part):
 
 
 class CompensationFailed(Part):
-    """A request that should have put it right could not run."""
+    """A request that should have put it right ended without."""
 
-    by: str
+    by: str | None
     reason: str
 
 

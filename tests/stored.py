@@ -196,7 +196,9 @@ SAMPLES: dict[str, Event] = {
     "Superseded": Superseded(by=OTHER_ID),
     "Replaced": Replaced(predecessor=OTHER_ID),
     "Compensated": Compensated(by=OTHER_ID, kind="restore", version=11),
-    "CompensationFailed": CompensationFailed(by=OTHER_ID, reason="the state moved from version 10 to 11"),
+    "CompensationFailed": CompensationFailed(
+        by=OTHER_ID, reason="the state moved from version 10 to 11", owner="grace"
+    ),
     "StateChanged": StateChanged(
         state_type="Roles",
         value={"admins": ["ada", "wø€🚀"], "limits": {"a/b": {"max": 2, "on": None}}, "_type_": "x"},

@@ -127,7 +127,10 @@ def _changed(event: events.StateChanged, told: _Told) -> Iterator[Detail]:
 
 
 def _compensated(event: events.Compensated | events.CompensationFailed, told: _Told) -> Iterator[Detail]:
-    yield "by request", event.by
+    if event.by is not None:
+        yield "by request", event.by
+    if isinstance(event, events.CompensationFailed) and event.owner is not None:
+        yield "to be seen to by", event.owner
 
 
 def _changes(label: str, changes: Sequence[Change]) -> Iterator[Detail]:

@@ -132,6 +132,11 @@ def _value(change: Change) -> str:
     return compact(change.old if change.kind == "removed" else change.new)
 
 
+def _not_put_right(event: events.CompensationFailed) -> str:
+    whose = f" ({visible(event.owner)} has to see to it)" if event.owner else ""
+    return f"{short(event.by) if event.by else 'nothing'} could not put it right{whose}{_quoted(event.reason)}"
+
+
 def _resolved(event: events.VersionResolved) -> str:
     return f"{event.outcome}: {visible(event.reason)}"
 
@@ -171,7 +176,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Superseded: lambda e: f"superseded by {short(e.by)}",
     events.Replaced: lambda e: f"took the place of {short(e.predecessor)}",
     events.Compensated: lambda e: f"put right by {short(e.by)} ({e.kind}), version {e.version}",
-    events.CompensationFailed: lambda e: f"{short(e.by)} could not put it right{_quoted(e.reason)}",
+    events.CompensationFailed: _not_put_right,
     events.StateChanged: _changed,
     **CONDITION_SENTENCES,
     personal_events.SubjectForgotten: lambda e: f"personal data of {visible(e.subject)} erased{_quoted(e.reason)}",

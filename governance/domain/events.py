@@ -139,38 +139,42 @@ class ExecutionFailed(ExecutionFact):
     final: bool
 
 
-class Rejected(Fact):
+class EndingFact(Fact):
+    """An event about how the request ended, gave up or took a place, or was put right."""
+
+
+class Rejected(EndingFact):
     """The request ended without running."""
 
     code: str
     reason: str
 
 
-class Canceled(Fact):
+class Canceled(EndingFact):
     """The requester, or an administrator, took the request back."""
 
     reason: str | None = None
 
 
-class Expired(Fact):
+class Expired(EndingFact):
     """The request's own deadline passed."""
 
     expires_at: Moment
 
 
-class Superseded(Fact):
+class Superseded(EndingFact):
     """Another request took this one's place."""
 
     by: str
 
 
-class Replaced(Fact):
+class Replaced(EndingFact):
     """This request took the place of another, which says so too (`Superseded`)."""
 
     predecessor: str
 
 
-class CompensationFact(Fact):
+class CompensationFact(EndingFact):
     """An event about putting this request right by another."""
 
     category: ClassVar[str] = "compensation"

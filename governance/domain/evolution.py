@@ -9,6 +9,7 @@ from governance.domain.condition_events import AboutConditions, ConditionEvent
 from governance.domain.condition_evolution import condition_changes, opened
 from governance.domain.deliveries import delivery_changes
 from governance.domain.effect_events import EffectEvent, EffectFact
+from governance.domain.ending_evolution import ending_changes
 from governance.domain.errors import MisplacedEventError
 from governance.domain.events import (
     Amended,
@@ -19,32 +20,25 @@ from governance.domain.events import (
     ApprovalRejected,
     ApprovalWithdrawn,
     Approved,
-    Canceled,
     Commented,
-    Compensated,
-    CompensationFailed,
     Created,
+    EndingFact,
     Executed,
     ExecutionFailed,
-    Expired,
     GlassBroken,
     KeyClaimed,
     PendingApproval,
     PoliciesEvaluated,
     QuorumReached,
-    Rejected,
-    Replaced,
     RequestEvent,
     Reviewed,
     StateChanged,
-    Superseded,
     VersionResolved,
 )
 from governance.domain.lifecycle import Status
 from governance.domain.quota_events import QuotaFact
 from governance.domain.recorded import Recorded
 from governance.domain.request import (
-    CompensationFailure,
     Decision,
     Delegation,
     GlassBreak,
@@ -133,25 +127,20 @@ ApprovalEvent = (
     | ApprovalExpired
     | QuorumReached
 )
-EndEvent = Rejected | Canceled | Expired | Superseded | Replaced
 
 
 def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) -> Changes:
     match event:
         case Created() | Commented():
             return {}
-        case Compensated() | CompensationFailed():
-            return _put_right(request, event, recorded)
-        case PoliciesEvaluated() | Amended():
+        case PoliciesEvaluated() | Amended() | Approved():
             return _judged(event)
-        case Approved():
-            return {"status": Status.APPROVED}
         case GlassBroken() | Reviewed():
             return _glass(request, event, recorded)
         case VersionResolved() | Executed() | ExecutionFailed():
             return _met_the_state(request, event)
-        case Rejected() | Canceled() | Expired() | Superseded() | Replaced():
-            return _ended(request, event)
+        case EndingFact():
+            return ending_changes(request, event, recorded)
         case EffectFact() | AboutConditions():
             return _beside(request, event, recorded)
         case _:
@@ -183,7 +172,9 @@ def _approval(request: MutationRequest, event: ApprovalEvent, recorded: Recorded
     assert_never(event)
 
 
-def _judged(event: PoliciesEvaluated | Amended) -> Changes:
+def _judged(event: PoliciesEvaluated | Amended | Approved) -> Changes:
+    if isinstance(event, Approved):
+        return {"status": Status.APPROVED}
     if isinstance(event, Amended):
         return {"mutation": event.mutation, "mutation_digest": event.mutation_digest}
     return {
