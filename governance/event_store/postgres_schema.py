@@ -10,6 +10,7 @@ from typing import Final
 from psycopg import sql
 
 from governance.event_store.migrations import Migration
+from governance.event_store.postgres_agenda_tables import AGENDA_RIGHTS, AGENDA_TABLES
 from governance.event_store.postgres_outbox_tables import OUTBOX_RIGHTS, OUTBOX_TABLES
 
 _EVENTS: Final = """
@@ -204,6 +205,7 @@ _STEPS: Final = (
     ("settled positions", (_OPEN_WRITERS, _SETTLED, _CLOSED_BY_DEFAULT)),
     ("keys of personal data", (_PERSONAL_KEYS, _ONE_PERSONAL_KEY)),
     ("outbox of effects", OUTBOX_TABLES),
+    ("agenda of what is due", AGENDA_TABLES),
 )
 
 _ROLE: Final = """
@@ -232,4 +234,4 @@ def postgres_migrations(schema: str) -> tuple[Migration, ...]:
 
 def role_sql(schema: str, role: str) -> str:
     """Returns the SQL by which an operator gives a role the rights to append and to read, and no others."""
-    return fill(_ROLE + OUTBOX_RIGHTS, schema=schema, role=role) + "\n"
+    return fill(_ROLE + OUTBOX_RIGHTS + AGENDA_RIGHTS, schema=schema, role=role) + "\n"

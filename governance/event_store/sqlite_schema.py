@@ -3,6 +3,7 @@
 from typing import Final
 
 from governance.event_store.migrations import Migration
+from governance.event_store.sqlite_agenda import AGENDA_TABLES
 from governance.event_store.sqlite_outbox import OUTBOX_TABLES
 
 # AUTOINCREMENT, because a plain rowid would use the position of a removed last event again.
@@ -55,6 +56,7 @@ _STEPS: Final = (
     ("events are never changed", (_NO_UPDATE, _NO_DELETE, _NO_REPLACE)),
     ("keys of personal data", (_PERSONAL_KEYS, _ONE_PERSONAL_KEY)),
     ("outbox of effects", OUTBOX_TABLES),
+    ("agenda of what is due", AGENDA_TABLES),
 )
 
 

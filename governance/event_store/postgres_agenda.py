@@ -1,0 +1,151 @@
+"""The agenda on PostgreSQL."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from psycopg import pq
+
+from governance.event_store.agenda import (
+    MICROSECONDS,
+    AgendaClaim,
+    AgendaCount,
+    AgendaPage,
+    AgendaRow,
+    AgendaTables,
+)
+from governance.event_store.deadline import Deadline
+from governance.event_store.postgres_binary import INT8_OID, TEXT_ARRAY_OID, TEXT_OID, int8, read_int8, text_array
+from governance.event_store.postgres_connections import PostgresConnections
+from governance.event_store.postgres_schema import fill
+from governance.event_store.postgres_session import Session, Statement
+
+Answer = TypeVar("Answer")
+
+_COLUMNS: Final = "request_id, item, kind, state_id, wake, due_at, position, tries, touched"
+_TEXTS: Final = frozenset({"request_id", "item", "kind", "state_id", "wake"})
+_POSITION: Final = "SELECT position FROM {schema}.governance_agenda_position"
+_TAKE_IN: Final = "SELECT {schema}.governance_agenda_take_in($1, $2, $3)::int::bigint"
+_ANY_DUE: Final = """
+SELECT count(*) FROM unnest($1) AS wanted(kind) WHERE EXISTS (
+    SELECT 1 FROM {schema}.governance_agenda due WHERE due.kind = wanted.kind AND due.due_at IS NOT NULL
+    AND due.due_at <= $2)
+"""
+_CLAIM: Final = f"SELECT {_COLUMNS} FROM {{schema}}.governance_agenda_claim($1, $2, $3, $4)"  # noqa: S608
+_PUT_OFF: Final = """
+UPDATE {schema}.governance_agenda SET held_until = 0, due_at = CASE WHEN touched = $1 THEN $2 ELSE due_at END,
+    tries = CASE WHEN touched = $1 THEN $3 ELSE tries END
+WHERE request_id = $4 AND item = $5
+"""
+_SETTLED: Final = """
+DELETE FROM {schema}.governance_agenda_waits WHERE request_id = $1 AND item = $2 AND key = ANY ($3)
+"""
+_WAITING: Final = f"""
+SELECT {_COLUMNS} FROM {{schema}}.governance_agenda WHERE wake = $1 AND wake <> '' ORDER BY position LIMIT $2
+"""  # noqa: S608
+_COUNT: Final = """
+SELECT kind, count(*), min(due_at) FROM {schema}.governance_agenda GROUP BY kind ORDER BY kind COLLATE "C"
+"""
+_FORGET: Final = """
+WITH emptied AS (DELETE FROM {schema}.governance_agenda), waits AS (DELETE FROM {schema}.governance_agenda_waits)
+UPDATE {schema}.governance_agenda_position SET position = 0
+"""
+
+
+class PostgresAgenda(AgendaTables):
+    """The agenda beside the events; claims run by the server's clock, which is the same for all workers."""
+
+    def __init__(self, connections: PostgresConnections, schema: str, budget_seconds: float) -> None:
+        self._connections = connections
+        self._budget_seconds = budget_seconds
+
+        def statement(name: str, text: str, *types: int) -> Statement:
+            return Statement(f"agenda_{name}".encode(), fill(text, schema=schema).encode(), types)
+
+        self._position = statement("position", _POSITION)
+        self._take_in = statement("take_in", _TAKE_IN, INT8_OID, INT8_OID, TEXT_OID)
+        self._any_due = statement("any_due", _ANY_DUE, TEXT_ARRAY_OID, INT8_OID)
+        self._claim = statement("claim", _CLAIM, TEXT_ARRAY_OID, INT8_OID, INT8_OID, INT8_OID)
+        self._put_off = statement("put_off", _PUT_OFF, INT8_OID, INT8_OID, INT8_OID, TEXT_OID, TEXT_OID)
+        self._settled = statement("settled", _SETTLED, TEXT_OID, TEXT_OID, TEXT_ARRAY_OID)
+        self._waiting = statement("waiting", _WAITING, TEXT_OID, INT8_OID)
+        self._count = statement("count", _COUNT)
+        self._forget = statement("forget", _FORGET)
+
+    def position(self) -> int:
+        """Returns up to which position of the log the agenda is derived."""
+        return self._ask(self._position, (), _number)
+
+    def take_in(self, page: AgendaPage) -> bool:
+        """Returns whether the page was taken in."""
+        steps = json.dumps(page.steps, ensure_ascii=False).encode()
+        return self._ask(self._take_in, (int8(page.before), int8(page.after), steps), _number) == 1
+
+    def claim(self, asked: AgendaClaim) -> Sequence[AgendaRow]:
+        """Returns rows that are due and that nobody holds."""
+        kinds, moment = text_array([each.encode() for each in asked.kinds]), int8(asked.now)
+        if not self._ask(self._any_due, (kinds, moment), _number):
+            return []
+        parameters = (kinds, moment, int8(max(0, asked.limit)), int8(round(asked.seconds * MICROSECONDS)))
+        found = self._ask(self._claim, parameters, _rows)
+        return sorted(found, key=lambda each: (each.due_at or 0, each.position))
+
+    def put_off(self, row: AgendaRow, until: int | None, tries: int) -> None:
+        """Gives a row back, due at another time."""
+        due_at = None if until is None else int8(until)
+        key = (row.request_id.encode(), row.item.encode())
+        self._ask(self._put_off, (int8(row.touched), due_at, int8(tries), *key), lambda _: None)
+
+    def settled(self, row: AgendaRow, keys: Sequence[str]) -> None:
+        """Takes out what the row does not have to wait for any more."""
+        named = text_array([each.encode() for each in keys])
+        self._ask(self._settled, (row.request_id.encode(), row.item.encode(), named), lambda _: None)
+
+    def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
+        """Returns the rows with this wake key, in the order of the log."""
+        return self._ask(self._waiting, (wake.encode(), int8(limit)), _rows)
+
+    def count(self) -> Sequence[AgendaCount]:
+        """Returns how much there is of each kind."""
+        return self._ask(self._count, (), _counts)
+
+    def forget(self) -> None:
+        """Empties the agenda."""
+        self._ask(self._forget, (), lambda _: None)
+
+    def _ask(
+        self, statement: Statement, parameters: Sequence[bytes | None], read: Callable[[pq.abc.PGresult], Answer]
+    ) -> Answer:
+        def ask(session: Session, deadline: Deadline) -> Answer:
+            return read(session.run(statement, parameters, deadline))
+
+        return self._connections.read(ask, Deadline.after(self._budget_seconds))
+
+
+def _number(result: pq.abc.PGresult) -> int:
+    return read_int8(result.get_value(0, 0))
+
+
+def _rows(result: pq.abc.PGresult) -> list[AgendaRow]:
+    return [_row(result, row) for row in range(result.ntuples)]
+
+
+def _row(result: pq.abc.PGresult, row: int) -> AgendaRow:
+    values: dict[str, Any] = {}
+    for column, name in enumerate(AgendaRow.model_fields):
+        value = result.get_value(row, column)
+        if name in _TEXTS:
+            values[name] = (value or b"").decode()
+        else:
+            values[name] = None if value is None else read_int8(value)
+    return AgendaRow.model_validate(values)
+
+
+def _counts(result: pq.abc.PGresult) -> list[AgendaCount]:
+    counts = []
+    for row in range(result.ntuples):
+        oldest = result.get_value(row, 2)
+        kind = (result.get_value(row, 0) or b"").decode()
+        rows = read_int8(result.get_value(row, 1))
+        counts.append(AgendaCount(kind=kind, rows=rows, oldest_due=None if oldest is None else read_int8(oldest)))
+    return counts

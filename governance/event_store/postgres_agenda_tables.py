@@ -1,0 +1,168 @@
+"""The tables and functions of the agenda on PostgreSQL."""
+
+from typing import Final
+
+_TABLE: Final = """
+CREATE TABLE {schema}.governance_agenda (
+    request_id text COLLATE "C" NOT NULL,
+    item text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    state_id text COLLATE "C" NOT NULL DEFAULT '',
+    wake text COLLATE "C" NOT NULL DEFAULT '',
+    due_at bigint,
+    position bigint NOT NULL,
+    tries bigint NOT NULL DEFAULT 0,
+    touched bigint NOT NULL,
+    held_until bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (request_id, item)
+)
+"""
+
+_DUE: Final = """
+CREATE INDEX governance_agenda_due ON {schema}.governance_agenda (kind, due_at, position) WHERE due_at IS NOT NULL
+"""
+
+_WAKE: Final = "CREATE INDEX governance_agenda_wake ON {schema}.governance_agenda (wake, position) WHERE wake <> ''"
+
+_HELD: Final = """
+CREATE INDEX governance_agenda_held ON {schema}.governance_agenda (state_id, position)
+WHERE kind = 'execution' AND held_until > 0
+"""
+
+_WAITS: Final = """
+CREATE TABLE {schema}.governance_agenda_waits (
+    request_id text COLLATE "C" NOT NULL,
+    item text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    PRIMARY KEY (request_id, item, key)
+)
+"""
+
+_WAITED: Final = "CREATE INDEX governance_agenda_waited ON {schema}.governance_agenda_waits (key)"
+
+_POSITION: Final = "CREATE TABLE {schema}.governance_agenda_position (position bigint NOT NULL)"
+
+_BEGINNING: Final = "INSERT INTO {schema}.governance_agenda_position VALUES (0)"
+
+_STEP: Final = """
+CREATE FUNCTION {schema}.governance_agenda_step(step jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    request text := step ->> 'request_id';
+    named text := step ->> 'item';
+    at bigint := (step ->> 'due_at')::bigint;
+    seen bigint := (step ->> 'position')::bigint;
+    wanted text[] := ARRAY(SELECT jsonb_array_elements_text(coalesce(step -> 'kinds', '[]')));
+BEGIN
+    CASE step ->> 'do'
+    WHEN 'put' THEN
+        INSERT INTO {schema}.governance_agenda AS known
+            (request_id, item, kind, state_id, wake, due_at, position, touched)
+        VALUES (request, named, step ->> 'kind', coalesce(step ->> 'state_id', ''), coalesce(step ->> 'wake', ''),
+            at, seen, seen)
+        ON CONFLICT (request_id, item) DO UPDATE SET kind = excluded.kind, wake = excluded.wake,
+            due_at = CASE WHEN coalesce((step ->> 'earliest')::int, 0) = 1
+                THEN least(known.due_at, excluded.due_at) ELSE excluded.due_at END,
+            position = excluded.position, touched = excluded.touched, tries = 0, held_until = 0;
+    WHEN 'wait' THEN
+        DELETE FROM {schema}.governance_agenda_waits w WHERE w.request_id = request AND w.item = named;
+        INSERT INTO {schema}.governance_agenda_waits (request_id, item, key)
+        SELECT DISTINCT request, named, jsonb_array_elements_text(step -> 'keys');
+    WHEN 'drop' THEN
+        DELETE FROM {schema}.governance_agenda a WHERE a.request_id = request AND a.item = named;
+        DELETE FROM {schema}.governance_agenda_waits w WHERE w.request_id = request AND w.item = named;
+    WHEN 'touch' THEN
+        UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
+        WHERE a.request_id = request AND a.kind = ANY (wanted);
+    WHEN 'change' THEN
+        UPDATE {schema}.governance_agenda a
+        SET kind = step ->> 'to', due_at = at, position = seen, touched = seen, tries = 0, held_until = 0
+        WHERE a.request_id = request AND a.kind = ANY (wanted);
+    WHEN 'clear' THEN
+        DELETE FROM {schema}.governance_agenda a WHERE a.request_id = request AND a.kind <> ALL (wanted);
+        DELETE FROM {schema}.governance_agenda_waits w WHERE w.request_id = request;
+    WHEN 'wake by key' THEN
+        UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
+        WHERE a.wake = step ->> 'key' AND a.wake <> '';
+    WHEN 'wake by kind' THEN
+        UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
+        WHERE a.kind = step ->> 'kind';
+    WHEN 'finish' THEN
+        UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
+        FROM {schema}.governance_agenda_waits w
+        WHERE w.key = step ->> 'key' AND a.request_id = w.request_id AND a.item = w.item
+        AND NOT EXISTS (SELECT 1 FROM {schema}.governance_agenda_waits other
+            WHERE other.request_id = a.request_id AND other.item = a.item AND other.key <> w.key);
+        DELETE FROM {schema}.governance_agenda_waits w WHERE w.key = step ->> 'key';
+    WHEN 'stir' THEN
+        UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
+        FROM {schema}.governance_agenda_waits w
+        WHERE w.key = step ->> 'key' AND a.request_id = w.request_id AND a.item = w.item;
+    END CASE;
+END $$
+"""
+
+# Whoever moves the position takes the page in; the others change nothing.
+_TAKE_IN: Final = """
+CREATE FUNCTION {schema}.governance_agenda_take_in(before bigint, after bigint, steps text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    step jsonb;
+BEGIN
+    UPDATE {schema}.governance_agenda_position SET position = after WHERE position = before;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    FOR step IN SELECT value FROM jsonb_array_elements(steps::jsonb) WITH ORDINALITY ORDER BY ordinality LOOP
+        PERFORM {schema}.governance_agenda_step(step);
+    END LOOP;
+    RETURN true;
+END $$
+"""
+
+# Claims of executions take turns, so that none is handed out while somebody is being handed an earlier one.
+_CLAIM: Final = """
+CREATE FUNCTION {schema}.governance_agenda_claim(kinds text[], moment bigint, most bigint, lease bigint)
+RETURNS SETOF {schema}.governance_agenda LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    clock bigint;
+BEGIN
+    IF 'execution' = ANY (kinds) THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('governance executions', 0));
+    END IF;
+    clock := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    RETURN QUERY UPDATE {schema}.governance_agenda claimed SET held_until = clock + lease
+    FROM (
+        SELECT a.request_id, a.item FROM unnest(kinds) AS wanted(kind), LATERAL (
+            SELECT due.request_id, due.item, due.due_at, due.position FROM {schema}.governance_agenda due
+            WHERE due.kind = wanted.kind AND due.due_at IS NOT NULL AND due.due_at <= moment AND due.held_until < clock
+            AND (due.kind <> 'execution' OR NOT EXISTS (
+                SELECT 1 FROM {schema}.governance_agenda earlier
+                WHERE earlier.kind = 'execution' AND earlier.held_until > 0 AND earlier.held_until >= clock
+                AND earlier.state_id = due.state_id AND earlier.position < due.position))
+            ORDER BY due.due_at, due.position LIMIT most FOR UPDATE SKIP LOCKED) a
+        ORDER BY a.due_at, a.position LIMIT most
+    ) found
+    WHERE claimed.request_id = found.request_id AND claimed.item = found.item
+    RETURNING claimed.*;
+END $$
+"""
+
+_CLOSED_BY_DEFAULT: Final = """
+REVOKE EXECUTE ON FUNCTION {schema}.governance_agenda_step(jsonb),
+    {schema}.governance_agenda_take_in(bigint, bigint, text),
+    {schema}.governance_agenda_claim(text[], bigint, bigint, bigint) FROM PUBLIC
+"""
+
+AGENDA_TABLES: Final = (
+    _TABLE, _DUE, _WAKE, _HELD, _WAITS, _WAITED, _POSITION, _BEGINNING, _STEP, _TAKE_IN,
+    _CLAIM, _CLOSED_BY_DEFAULT,
+)  # fmt: skip
+
+AGENDA_RIGHTS: Final = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.governance_agenda, {schema}.governance_agenda_waits,
+    {schema}.governance_agenda_position TO {role};
+GRANT EXECUTE ON FUNCTION {schema}.governance_agenda_step(jsonb),
+    {schema}.governance_agenda_take_in(bigint, bigint, text),
+    {schema}.governance_agenda_claim(text[], bigint, bigint, bigint) TO {role};
+"""
