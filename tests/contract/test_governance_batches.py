@@ -16,6 +16,7 @@ from governance import (
     SelfApprovalError,
     StaleError,
     Status,
+    StoreUnavailableError,
     approval,
 )
 from governance.batching import Batch, BatchItem
@@ -233,3 +234,48 @@ def test_a_thousand_items_are_one_batch(gov: Governance) -> None:
     assert gov.state("counter-999").value == Counter(value=1000)
     request = batch.requests[500]
     assert replay(gov.history(request.id)) == gov.request(request.id)
+
+
+def test_nothing_is_recorded_about_versions_that_only_the_batch_would_have_made(gov: Governance) -> None:
+    items = [
+        {"mutation": Add(amount=1), "state_id": "one"},
+        {"mutation": Add(amount=2), "state_id": "one", "requires": LEAD, "stale": "renew"},
+    ]
+    batch = gov.approve_batch(gov.submit_batch(items, atomic=True, actor=GRACE, reason="sum").id, actor=ALAN)
+    outcome = gov.execute_batch(batch.id, actor=WORKER)
+    assert (outcome.executed, outcome.failed, outcome.outcomes) == (False, batch.requests[1].id, ())
+    assert "after what the batch does to state one before it" in str(outcome.reason)
+    assert gov.batch(batch.id).requests == batch.requests
+    assert gov.execute(batch.requests[1].id, actor=WORKER).executed
+
+
+def test_items_on_one_state_tell_what_the_ones_before_them_did(gov: Governance) -> None:
+    items = [{"mutation": Add(amount=amount), "state_id": "one"} for amount in (1, 2, 3)]
+    batch = gov.submit_batch(items, atomic=True, actor=GRACE, reason="sum")
+    resolution = gov.execute_batch(batch.id, actor=WORKER).outcomes[2].resolution
+    assert resolution is not None
+    assert [each.request_id for each in resolution.drift] == [each.id for each in batch.requests[:2]]
+
+
+@pytest.mark.parametrize("call", range(1, 11))
+def test_store_that_is_away_for_a_while_is_no_failure_of_an_item(
+    gov: Governance, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    batch = asked(gov, atomic=False, stale="reject")
+    drift(gov, 2)
+    append, calls = gov.log.append, iter(range(1, 100))
+
+    def away(recorded: Any) -> Any:
+        if next(calls) >= call:
+            msg = "away"
+            raise StoreUnavailableError(msg)
+        return append(recorded)
+
+    monkeypatch.setattr(gov.log, "append", away)
+    with pytest.raises(StoreUnavailableError):
+        gov.execute_batch(batch.id, actor=WORKER)
+    monkeypatch.undo()
+    outcome = gov.execute_batch(batch.id, actor=WORKER)
+    assert statuses(outcome.batch) == ["compensated", "compensated", "rejected"]
+    assert (len(outcome.batch.state.compensations), outcome.batch.state.not_compensated) == (2, {})
+    assert values(gov) == [0, 0, 100]

@@ -53,6 +53,20 @@ def _do(gov: Governance, what: str, key: str, who: str) -> Any:
             return gov.cancel(key, actor=GRACE)
         case "run":
             return gov.run(Add(amount=1), state_id="hot", actor=Actor(id="grace"), reason="r", idempotency_key=key)
+    return _do_linked(gov, what, key, who)
+
+
+def _do_linked(gov: Governance, what: str, key: str, who: str) -> Any:
+    match what:
+        case "supersede":
+            old, _, new = key.partition(">")
+            return gov.supersede(old, by=new, actor=GRACE)
+        case "put right":
+            return gov.execute(gov.compensate(key, actor=GRACE, reason="r").id, actor=WORKER)
+        case "execute batch":
+            return gov.execute_batch(key, actor=WORKER).batch
+        case "approve batch":
+            return gov.approve_batch(key, actor=lead(who))
     raise ValueError(what)
 
 
