@@ -7,6 +7,7 @@ from typing import Any, Final
 from governance.audit.lawful import LawfulRequest
 from governance.domain import events
 from governance.domain.batch_events import BatchCreated
+from governance.domain.changes import equal_changes
 from governance.domain.errors import GovernanceError
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
@@ -137,10 +138,12 @@ def _evaluated(recorded: Recorded, state_id: str, event: events.PoliciesEvaluate
 
 
 def _made(recorded: Recorded, event: events.Executed) -> Claim:
-    made = (stream_id(recorded.stream), event.digest, event.change_set)
+    made = (stream_id(recorded.stream), event.digest)
     return Claim(
         recorded, state_stream(event.state_id), event.version, _STATE,
-        lambda changed: (changed.request_id, changed.digest, changed.change_set) == made,
+        lambda changed: (
+            (changed.request_id, changed.digest) == made and equal_changes(changed.change_set, event.change_set)
+        ),
         f"version {event.version} of {event.state_id} is not what this execution made",
     )  # fmt: skip
 

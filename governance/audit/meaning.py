@@ -10,7 +10,7 @@ from governance.audit.links import Claim
 from governance.audit.problems import Problem, Problems
 from governance.domain.batch import BatchState, evolve_batch
 from governance.domain.batch_events import BatchCreated
-from governance.domain.changes import diff
+from governance.domain.changes import diff, equal_changes
 from governance.domain.digest import digest
 from governance.domain.errors import GovernanceError
 from governance.domain.events import Created, KeyClaimed, StateChanged
@@ -87,7 +87,7 @@ class Meaning:
                 continue
             if digest(event.value) != event.digest:
                 self._wrong(recorded, "the digest is not that of the value")
-            if before is not None and diff(before.value, event.value) != event.change_set:
+            if before is not None and not equal_changes(diff(before.value, event.value), event.change_set):
                 self._wrong(recorded, "the change set is not the difference to the version before")
             self._claims.append(links.of_state(recorded, event))
             before = event

@@ -102,7 +102,7 @@ def timeline(session: Session, subject: Subject = None, state: OfState = None, h
 
     stream = _subject(session, subject, state) or _missing()
     with audited(session) as store:
-        steps = list(Replay(store.rows).steps(stream))
+        steps = store.vault.opened(list(Replay(store.rows).steps(stream)))
     if not steps:
         _missing(stream)
     told = entries(steps)
@@ -151,11 +151,11 @@ def _replayed(session: Session, stream: str, point: "Point", *, step: bool) -> A
     with audited(session) as store:
         found = Replay(store.rows)
         if step:
-            steps = list(found.steps(stream, point))
+            steps = store.vault.opened(list(found.steps(stream, point)))
             return Answer({"stream": stream, "steps": [_step(each) for each in steps]}, lambda: _stepwise(steps))
         if category(stream) == REQUEST:
-            return _request(found.request(stream_id(stream), point))
-        state = found.state(stream_id(stream), point)
+            return _request(store.vault.opened(found.request(stream_id(stream), point)))
+        state = store.vault.opened(found.state(stream_id(stream), point))
     return Answer(state.model_dump(mode="json"), lambda: _value(state))
 
 
@@ -172,7 +172,7 @@ def _listed(session: Session, wanted: "Wanted", limit: int) -> Answer:
     from governance.cli.timeline import entry, timeline
 
     with audited(session) as store:
-        found = list(islice(Replay(store.rows).events(wanted), limit))
+        found = store.vault.opened(list(islice(Replay(store.rows).events(wanted), limit)))
     following = found[-1].position if len(found) == limit else None
     data = {"events": [entry(each) for each in found], "next": following}
     return Answer(data, lambda: timeline(found) if found else _line("No event matches."))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from governance.cli.opening import vault_of
 from governance.cli.session import Session
 from governance.domain.errors import InputError, TamperedError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from governance.audit.keeping import KeptTree
     from governance.audit.keys import KeyStore
     from governance.event_store.audit_rows import AuditRows
+    from governance.event_store.sealing import Vault
     from governance.event_store.tree_tables import TreeTables
 
 DEFAULT_KEYS = "governance-keys"
@@ -34,6 +36,7 @@ class Audited:
     rows: "AuditRows"
     tables: "TreeTables"
     tree: "KeptTree"
+    vault: "Vault"
 
 
 @contextmanager
@@ -46,9 +49,10 @@ def audited(session: Session) -> Iterator[Audited]:
     from governance.settings import Settings
 
     session.check_url()
+    vault = vault_of(session)
     with AuditConnection(session.url, schema=Settings().database_schema) as connection:
         rows, tables = AuditRows(connection), TreeTables(connection)
-        yield Audited(rows, tables, KeptTree(rows, tables))
+        yield Audited(rows, tables, KeptTree(rows, tables), vault)
 
 
 def key_store(directory: str) -> "KeyStore":

@@ -187,9 +187,10 @@ def _signed(session: Session, file: str | None, keys: str) -> str:
 def _checked(file: str, keys: str) -> Answer:
     from governance.audit.receipts import check as checked
     from governance.cli.audit_watching import receipt_view
+    from governance.event_store.sealing import concealed
 
     trusted = [each.verifier for each in _counting(file, keys)]
-    found = checked(read_text(Path(file)), trusted)
+    found = concealed(checked(read_text(Path(file)), trusted))
     data = {
         "wrong": list(found.wrong),
         "signed_by": list(found.signed_by),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance.cli.exits import Exit
+from governance.cli.opening import opening
 from governance.domain.errors import ConfigurationError, InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Session:
         app = load_app(self.app)
         self.check_url(create=create)
         with app.open(self.url) as governance:
-            yield governance
+            yield opening(governance, governance.log.vault)
 
     @contextmanager
     def store(self) -> "Iterator[Governance]":
@@ -60,7 +61,7 @@ class Session:
 
         self.check_url()
         with Governance.open(self.url, mutations=()) as governance:
-            yield governance
+            yield opening(governance, governance.log.vault)
 
     def check_url(self, *, create: bool = False) -> None:
         """Refuse what is not the URL of a store, and a file that does not exist unless it is to be made."""

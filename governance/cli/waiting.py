@@ -11,6 +11,7 @@ from governance.cli import options
 from governance.cli.commands import command
 from governance.cli.exits import Exit
 from governance.cli.groups import DECIDE, STORE, app
+from governance.cli.opening import opening, vault_of
 from governance.cli.session import Answer, Session
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def current_views(session: Session, *names: str) -> "Iterator[Views]":
         for name in names:
             projections.catch_up(name)
     with Views.open(session.url, database_schema=schema) as views:
-        yield views
+        yield opening(views, vault_of(session))
 
 
 @command(app, "inbox", DECIDE)

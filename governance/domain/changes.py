@@ -86,6 +86,14 @@ def _common(left: list[Any], right: list[Any]) -> int:
     return count
 
 
+def equal_changes(one: ChangeSet, other: ChangeSet) -> bool:
+    """Return whether two change sets are equal, wherever what is sealed in them stands."""
+    if one == other:
+        return True
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(same(each.model_dump(), its.model_dump()) for each, its in pairs)
+
+
 def same(one: Any, other: Any) -> bool:
     """Return whether two JSON values are equal; unlike Python, true is not 1 and 1 is not 1.0.
 

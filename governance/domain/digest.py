@@ -12,8 +12,8 @@ from governance.domain.personal import without_ciphertext
 def digest(value: Any) -> str:
     """Return `sha256:` and 64 hex digits for a JSON value; values beyond I-JSON have been refused at the edge.
 
-    Of a sealed value it covers the commitment, which outlives the key, and not the ciphertext, which is another at every
-    place.
+    Of a sealed value it covers the commitment, which outlives the key, and not the ciphertext, which is another at
+    every place.
     """
     return f"sha256:{sha256(without_ciphertext(canonical(value))).hexdigest()}"
 

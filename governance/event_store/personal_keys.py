@@ -1,4 +1,4 @@
-"""The keys of personal data, one for each person: made, found and destroyed in a table of their own, never in events."""
+"""The keys of personal data, one for each person: made, found and destroyed in their own table, never in events."""
 
 import os
 import time

@@ -21,6 +21,7 @@ from governance.event_store.personal_keys import PersonalKey, PersonalKeys
 from governance.event_store.personal_texts import Place, owned_texts
 
 _TOKEN: Final = re.compile(SEALED + r"([0-9a-f]{32}):([\w-]{43}):([\w-]*):([^:]*)", re.ASCII)
+CONCEALED: Final = "[sealed]"
 _START: Final = b'"' + SEALED.encode()
 _NONCE_BYTES: Final = 12
 T = TypeVar("T")
@@ -84,6 +85,11 @@ class Vault:
             return AESGCM(_derived(key, b"seal")).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
         except (InvalidTag, ValueError):
             return None
+
+
+def concealed(thing: T) -> T:
+    """Return the thing with `[sealed]` for every sealed value in it, for those who have no keys."""
+    return cast(T, _replaced(thing, lambda text: CONCEALED if _TOKEN.fullmatch(text) else text))
 
 
 def misplaced(stream: str, version: int, state: bytes) -> list[str]:
