@@ -105,38 +105,51 @@ def crash(url: str, trials: int) -> list[Trial]:
     for number in range(trials):
         named = number % 3 == 0
         point = (number // 3) % (2 * CALLS) if named else None
-        lives.append(_killed(url, f"t{number}", point, None if named else seconds * (number / trials)))
+        after = None if named else seconds * (number / trials)
+        lives.append({"state": f"t{number}", "told": _life(url, f"t{number}", point, after)})
     return lives
 
 
 def _time_of_a_life(url: str) -> float:
     started = time.monotonic()
-    assert len(_killed(url, "whole", None, 60)["told"]) == CALLS  # type: ignore[arg-type]
+    assert len(_life(url, "whole", None, None)) == CALLS
     return (time.monotonic() - started) * 1.1
 
 
-def _killed(url: str, state_id: str, point: int | None, after: float | None) -> Trial:
+def _life(url: str, state_id: str, point: int | None, after: float | None) -> list[JsonValue]:
+    return killed(url, lambda gov, tell: live(gov, state_id, tell), point, after)
+
+
+Work = Callable[[Governance, Callable[[str], None]], None]
+"""What is done with the store, telling each answer."""
+
+
+def killed(url: str, work: Work, point: int | None, after: float | None) -> list[JsonValue]:
+    """Return what a fork of this process told before it was killed: at a point of its appends, or after some seconds.
+
+    Points are those of `killing`. Without either it is not killed.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _be_killed(url, state_id, point, writing)
+        _be_killed(url, work, point, writing)
     os.close(writing)
     with os.fdopen(reading) as lines:
-        if after is not None and after < 60:
+        if after is not None:
             time.sleep(after)
             os.kill(child, signal.SIGKILL)
         told = lines.read().splitlines()
     os.waitpid(child, 0)
-    return {"state": state_id, "told": list(told)}
+    return list(told)
 
 
-def _be_killed(url: str, state_id: str, point: int | None, writing: int) -> None:
+def _be_killed(url: str, work: Work, point: int | None, writing: int) -> None:
     try:
         if point is not None:
-            EventLog.append = _killing(EventLog.append, point)  # type: ignore[method-assign]
+            EventLog.append = killing(EventLog.append, point)  # type: ignore[method-assign]
         with opened(url) as gov:
-            live(gov, state_id, lambda line: _write(writing, line))
+            work(gov, lambda line: _write(writing, line))
     finally:
         os._exit(0)
 
@@ -145,7 +158,7 @@ def _write(writing: int, line: str) -> None:
     os.write(writing, f"{line}\n".encode())
 
 
-def _killing(append: Callable[..., Any], point: int) -> Callable[..., Any]:
+def killing(append: Callable[..., Any], point: int) -> Callable[..., Any]:
     """Return an append that ends the process: before (even points) or after (odd points) it has stored its events."""
     calls = 0
 
