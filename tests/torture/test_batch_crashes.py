@@ -16,7 +16,7 @@ from tests.torture.test_governance_crashes import everything
 
 KILLS = int(os.environ.get("GOVERNANCE_KILLS", "6"))
 """How many are killed at a random moment, beside those that are killed at each step; more in a thorough run."""
-STATUSES = {
+STATUSES: dict[tuple[str, ...], set[Any]] = {
     (): {None},
     ("submitted",): {Status.PENDING, Status.APPROVED},
     ("submitted", "approved"): {Status.APPROVED, Status.EXECUTED},
