@@ -24,6 +24,7 @@ from governance.drifting import DriftCommands, DriftReader
 from governance.effects.engine import EffectsEngine
 from governance.effects.handlers import EffectHandler, Handlers
 from governance.effects.operating import Effects
+from governance.engines.engine import Engine
 from governance.erasing import Erasure
 from governance.evaluation import Evaluator
 from governance.event_store.connect import open_recorder
@@ -165,6 +166,11 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         """Return the policies in force."""
         return self._evaluator.policies
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Return all engines of due work, in the order in which one pass goes through them."""
+        return (self.effects_engine,)
+
     def register_policies(self, *policies: Policy) -> None:
         """Put more policies in force; they count from the next command on, and change the digest of the set."""
         self._evaluator.policies = self.policies.extended(policies)
@@ -250,7 +256,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         InvalidTransitionError (not executed), NotReversibleError (no inverse and none given).
         """
         original = self._repository.request(request_key(request_id))
-        given = compensation_of(original, kind, mutation, self.catalog, self._executor)
+        given = compensation_of(original, kind, mutation, self.catalog, self._executor, now=self._clock())
         complete = given.model_copy(update={"actor": actor, "reason": reason})
         return self._submitter.submit(complete, "commit", original.state_type)
 

@@ -88,7 +88,7 @@ class AutomaticCompensation:
         self, original: MutationRequest, actor: Actor, kind: CompensationKind, reason: str, key: str
     ) -> MutationRequest:
         """Return the compensating request, the same one for the same key; raises what `compensate` raises."""
-        given = compensation_of(original, kind, None, self._catalog, self._executor, "automatic")
+        given = compensation_of(original, kind, None, self._catalog, self._executor, "automatic", now=self._clock())
         complete = given.model_copy(update={"actor": actor, "reason": reason, "idempotency_key": f"{key}-{kind}"})
         return self._submitter.submit(complete, "commit", original.state_type)
 

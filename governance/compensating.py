@@ -1,5 +1,6 @@
 """Compensating: deriving the request that puts right what an executed one did."""
 
+from datetime import datetime
 from typing import Literal
 
 from governance.domain.catalog import AnyMutation, Catalog
@@ -20,9 +21,15 @@ def compensation_of(
     catalog: Catalog,
     executor: Executor,
     trigger: Literal["operator", "automatic"] = "operator",
+    *,
+    now: datetime,
 ) -> Submission:
-    """Return what to submit, but for actor and reason; refuses what was not executed, or has no way back."""
+    """Return what to submit, but for actor and reason; refuses what was not executed, or has no way back (any more).
+
+    What is derived runs in time or not at all: it expires when the way back does. A given mutation is work by hand.
+    """
     check_compensable(original)
+    ends = _way_back(original, now) if mutation is None else None
     if kind not in ("restore", "corrective"):
         msg = f"kind: {kind!r} is neither restore nor corrective"
         raise InputError(msg, field="kind")
@@ -44,7 +51,19 @@ def compensation_of(
         compensates=CompensationLink(request_id=original.id, kind=kind, trigger=trigger),
         expected_version=original.resulting_version if kind == "restore" else None,
         stale="reject" if kind == "restore" else "revalidate",
+        expires_at=ends,
     )
+
+
+def _way_back(original: MutationRequest, now: datetime) -> datetime | None:
+    """Return when the declared way back ends, None when it does not; NotReversibleError when there is none any more."""
+    declared = original.intent.reversibility
+    ends = declared.deadline(original.executed_at) if declared is not None else None
+    if declared is None or (declared.possible and (ends is None or now < ends)):
+        return ends
+    told = declared.text(original.executed_at)
+    msg = f"there is no way back for {original.mutation.type} of request {original.id} but by hand ({told})"
+    raise NotReversibleError(msg, request=original.id, mutation=original.mutation.type)
 
 
 def _restore(original: MutationRequest, executor: Executor) -> Restore:

@@ -26,6 +26,7 @@ def explain(
         text=_standing(request, now),
         requirements=tuple(_requirement(request, each, now, actor, directory) for each in request.current_requirements),
         digest=request.digest,
+        reversibility=request.reversibility,
     )
 
 

@@ -46,6 +46,7 @@ class Preview(Value):
     digest: str
     changed_paths: tuple[str, ...] = ()
     drift: tuple[Drift, ...] = ()
+    reversibility: str | None = None
 
 
 class RequirementExplanation(Value):
@@ -82,3 +83,4 @@ class Explanation(Value):
     text: str
     requirements: tuple[RequirementExplanation, ...]
     digest: str
+    reversibility: str | None = None

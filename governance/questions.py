@@ -58,6 +58,7 @@ class Questions:
             digest=request.digest,
             changed_paths=command.changed_paths,
             drift=command.drift,
+            reversibility=request.reversibility,
         )
 
     def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:

@@ -2,14 +2,18 @@
 
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 from sqlalchemy import Column
 
+from governance.domain.reversibility import Reversibility
 from projections.facts import Amended, Created
 from projections.filters import Plain
 from projections.tables import KEY, Moment, Ranked, stored_moment
 from projections.view import Row
 from projections.vocabulary import RISKS
 
+_REVERSIBILITY: Final[TypeAdapter[Reversibility]] = TypeAdapter(Reversibility)
 FIELDS: Final[dict[str, Plain]] = {
     **{
         name: Plain(name)
@@ -48,6 +52,12 @@ def about(created: Created, at: str) -> Row:
         RISKS.index(intent.risk) if intent.risk else None,
         stored_moment(at),
     )
+
+
+def way_back(created: Created) -> str | None:
+    """Return until when and how it can be put right, as its mutation declares; None when that says nothing."""
+    declared = created.intent.reversibility
+    return None if declared is None else _REVERSIBILITY.validate_json(to_json(declared), strict=True).text()
 
 
 def amended(known: Row, event: Amended) -> Row:

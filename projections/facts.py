@@ -48,6 +48,7 @@ class Intent(Part):
     blast_radius: BlastRadius | None = None
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    reversibility: dict[str, Any] | None = None
 
 
 class Link(Part):

@@ -115,7 +115,7 @@ class ApprovalRow(AboutRequest):
     """An approval requirement; `actionable` while it is open and its step's turn has come.
 
     `approvers` are `actor:ada`, `role:lead` or `group:ops`; `decide_before` is the earlier of the requirement's
-    deadline and the request's own.
+    deadline and the request's own. `reversibility` says until when and how the mutation can be put right, if it does.
     """
 
     requirement_id: str
@@ -136,6 +136,7 @@ class ApprovalRow(AboutRequest):
     expires_at: datetime | None
     decide_before: datetime | None
     reason: str | None
+    reversibility: str | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

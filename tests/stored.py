@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from governance import Actor, Approver, BlastRadius, Intent, RejectionReason, approval, group, role
+from governance import Actor, Approver, BlastRadius, Intent, RejectionReason, approval, group, reversible, role
 from governance.domain.batch_events import (
     BatchCreated,
     BatchExecuted,
@@ -95,6 +95,7 @@ SAMPLES: dict[str, Event] = {
             blast_radius=BlastRadius(scope="system", count=3, text="all tenants"),
             tags=("on-call", "security"),
             metadata={"ticket": "OPS-1", "nested": {"list": [1, 2.5, None, True]}},
+            reversibility=reversible(within=6 * HOUR, until=AT + 24 * HOUR, then=WHY),
         ),
         requester=GRACE,
         reason=WHY,

@@ -143,6 +143,7 @@ def _preview(shown: "Preview") -> "RenderableType":
     return Group(
         Text.assemble(("If executed now: ", "bold"), (shown.outcome, "bold yellow"), f"  {versions}"),
         Text(visible(shown.reason)),
+        *([Text(f"way back: {visible(shown.reversibility)}")] if shown.reversibility else []),
         *(Text(visible(each), style="red") for each in problems),
         render.heading("What would change"),
         render.indented(render.changes(shown.change_set)),

@@ -110,6 +110,7 @@ def facts(request: MutationRequest) -> RenderableType:
         ("asked at", instant(request.created_at)),
         ("payload", compact(request.mutation.payload)),
         ("if the state has moved", request.stale),
+        *([("way back", visible(request.reversibility, limit=None))] if request.reversibility else []),
         *([("expires at", instant(request.expires_at))] if request.expires_at else []),
         *((name, other) for name, other in links.items() if other),
         *([("ended because", visible(request.ended_because))] if request.ended_because else []),
@@ -162,8 +163,9 @@ def _who(opened: OpenedRequirement) -> str:
 
 
 def standing(explanation: Explanation) -> Text:
-    """Return in a sentence why the request stands where it stands."""
-    return Text(visible(explanation.text, limit=None))
+    """Return in a sentence why the request stands where it stands, and whether there is a way back."""
+    back = f"\nway back: {visible(explanation.reversibility, limit=None)}" if explanation.reversibility else ""
+    return Text(f"{visible(explanation.text, limit=None)}{back}")
 
 
 def outcome(result: Outcome) -> RenderableType:

@@ -47,6 +47,7 @@ def submitted_view(outcome: Outcome, *, quiet: bool, dry_run: bool) -> Renderabl
         return Group(*parts, Text(visible(request.ended_because), style="red"))
     parts += [render.heading("What would change", f"on version {request.evaluated_version}")]
     parts += [render.indented(render.changes(request.change_set))]
+    parts += [Text(f"\nway back: {visible(request.reversibility)}")] if request.reversibility else []
     return Group(*parts, *_going_on(request, dry_run=dry_run))
 
 

@@ -23,7 +23,7 @@ from governance.domain.values import Given, Id, Ids
 AnyMutation = Mutation[Any]
 T = TypeVar("T")
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
-_RESERVED = ("mutation_type", "mutation_version", "category", "risk", "tags", "blast_radius")
+_RESERVED = ("mutation_type", "mutation_version", "category", "risk", "tags", "blast_radius", "reversibility")
 
 
 class Catalog:

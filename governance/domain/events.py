@@ -48,6 +48,7 @@ from governance.domain.values import Moment
 class Created(Fact):
     """Somebody asked for a mutation."""
 
+    schema_version: ClassVar[int] = 2
     mutation: StoredMutation
     mutation_digest: str
     state_id: str

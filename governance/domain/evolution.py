@@ -73,11 +73,7 @@ def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -
     if isinstance(event, (StateChanged, KeyClaimed, BatchFact, CalendarFact, QuotaFact)):
         msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a mutation request"
         raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
-    if request is None:
-        if not isinstance(event, Created):
-            msg = f"stream {recorded.stream} begins with {type(event).__name__}, not with Created"
-            raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
-        request = _created(event, recorded)
+    request = request or _begun(recorded)
     return request.model_copy(
         update={
             **_changes(request, event, recorded),
@@ -89,7 +85,11 @@ def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -
     )
 
 
-def _created(event: Created, recorded: Recorded) -> MutationRequest:
+def _begun(recorded: Recorded) -> MutationRequest:
+    event = recorded.event
+    if not isinstance(event, Created):
+        msg = f"stream {recorded.stream} begins with {type(event).__name__}, not with Created"
+        raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
     return MutationRequest(
         id=recorded.stream.partition("-")[2],
         state_id=event.state_id,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from governance.domain.frozen_json import FrozenDict, JsonObject
+from governance.domain.reversibility import Reversibility, less_reversible
 from governance.domain.values import Given, Id, Ids, Text
 
 Risk = Literal["low", "medium", "high", "critical"]
@@ -30,10 +31,14 @@ class Intent(Given):
     blast_radius: BlastRadius | None = None
     tags: Ids = ()
     metadata: JsonObject = Field(default_factory=FrozenDict)
+    reversibility: Reversibility | None = None
 
 
 def refine(declared: Intent, given: Intent | None) -> Intent:
-    """Return the declared intent with what the requester gave; risk and reach can be raised, never lowered."""
+    """Return the declared intent with what the requester gave; risk and reach can be raised, never lowered.
+
+    The way back can be made shorter, never longer.
+    """
     if given is None:
         return declared
     return Intent(
@@ -43,6 +48,7 @@ def refine(declared: Intent, given: Intent | None) -> Intent:
         blast_radius=_wider(declared.blast_radius, given.blast_radius),
         tags=tuple(sorted({*declared.tags, *given.tags})),
         metadata={**declared.metadata, **given.metadata},
+        reversibility=less_reversible(declared.reversibility, given.reversibility),
     )
 
 

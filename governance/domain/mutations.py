@@ -10,6 +10,7 @@ from governance.domain.effects import Effect
 from governance.domain.errors import ConfigurationError, UnknownMutationError
 from governance.domain.frozen_json import JsonObject
 from governance.domain.intent import BlastRadius, Intent, Risk, Scope
+from governance.domain.reversibility import Reversibility
 from governance.domain.values import Given, Refusing
 
 S = TypeVar("S", bound=BaseModel)
@@ -30,6 +31,7 @@ class Mutation(BaseModel, Generic[S], metaclass=Refusing):
     risk: ClassVar[Risk] = "low"
     tags: ClassVar[tuple[str, ...]] = ()
     blast_radius: ClassVar[BlastRadius | Scope] = "single"
+    reversibility: ClassVar[Reversibility | None] = None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -69,7 +71,13 @@ class Mutation(BaseModel, Generic[S], metaclass=Refusing):
     def declared_intent(cls) -> Intent:
         """Return what the class says of itself."""
         radius = cls.blast_radius if isinstance(cls.blast_radius, BlastRadius) else BlastRadius(scope=cls.blast_radius)
-        return Intent(category=cls.category, risk=cls.risk, blast_radius=radius, tags=tuple(sorted(cls.tags)))
+        return Intent(
+            category=cls.category,
+            risk=cls.risk,
+            blast_radius=radius,
+            tags=tuple(sorted(cls.tags)),
+            reversibility=cls.reversibility,
+        )
 
     @classmethod
     def state_model(cls) -> type[BaseModel]:

@@ -223,6 +223,17 @@ class MutationRequest(Value):
         return self.window_override is not None and self.window_override.round == self.round
 
     @property
+    def executed_at(self) -> datetime | None:
+        """Return when it was executed, None when it was not."""
+        return next((each.at for each in reversed(self.decisions) if each.code == "Executed"), None)
+
+    @property
+    def reversibility(self) -> str | None:
+        """Return until when and how it can be put right, as its mutation declares; None when that says nothing."""
+        declared = self.intent.reversibility
+        return None if declared is None else declared.text(self.executed_at)
+
+    @property
     def behind_glass(self) -> bool:
         """Return whether this round runs without its approvals, because somebody broke the glass."""
         return self.glass_break is not None and self.glass_break.round == self.round

@@ -104,9 +104,9 @@ class EnvelopeMapper(Mapper[str]):
 def _read_old(stored: StoredEvent, envelope: type[BaseModel], error: ValidationError) -> BaseModel:
     try:
         raw = json.loads(stored.state)
-        version, data = int(raw["v"]), raw["data"]
+        version, data = raw["v"], raw["data"]
         target = EVENTS[stored.topic].schema_version
-        if version == target:
+        if type(version) is not int or version == target:
             raise _unreadable(stored, input_error(error).message)
         raw |= {"v": target, "data": upcast(stored.topic, data, version=version, target=target)}
         return envelope.model_validate_json(json.dumps(raw))

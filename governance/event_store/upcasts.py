@@ -12,6 +12,7 @@ from governance.domain.errors import UnknownEventError
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTS: dict[tuple[str, int], Upcast] = {
+    ("Created", 1): lambda data: {**data, "intent": {**data["intent"], "reversibility": None}},
     ("CompensationFailed", 1): lambda data: {**data, "owner": None},
 }
 """From (topic, schema version) to the function that turns data of that version into data of the next."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import Boolean, Column, Integer, Text
 
-from projections.about import FIELDS, UNKNOWN, about, amended, columns
+from projections.about import FIELDS, UNKNOWN, about, amended, columns, way_back
 from projections.events import AnyEvent
 from projections.filters import Fields, Labels, Plain, Words
 from projections.labels import folded
@@ -35,6 +35,7 @@ APPROVALS: Final[tuple[Column[Any], ...]] = (
     Column("decide_before", Moment),
     Column("reason", Text),
     Column("reason_folded", Text),
+    Column("reversibility", Text),
     *columns(),
 )
 ENTITLED: Final[tuple[Column[Any], ...]] = (
@@ -71,6 +72,7 @@ class Approvals(View[Asked]):
     """One row per requirement; beside it who is entitled to decide, and who has decided how."""
 
     name: ClassVar[str] = "approvals"
+    version: ClassVar[int] = 2
     newest_first: ClassVar[bool] = False
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(
@@ -197,5 +199,6 @@ def _row(state: Asked, opened: Opened, actionable: bool, before: str | None) -> 
         before,
         reason,
         folded(reason),
+        way_back(state.created) if state.created else None,
         *state.about,
     )

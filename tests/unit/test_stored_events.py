@@ -153,8 +153,9 @@ def test_unknown_topic_is_named_and_nothing_is_imported(topic: str) -> None:
 
 
 @pytest.mark.parametrize("topic", ["Created", "Executed", "StateChanged"])
-@pytest.mark.parametrize("version", [2, 99, 10**30])
-def test_shape_of_a_newer_program_is_refused(topic: str, version: int) -> None:
+@pytest.mark.parametrize("newer", [1, 99, 10**30])
+def test_shape_of_a_newer_program_is_refused(topic: str, newer: int) -> None:
+    version = EVENTS[topic].schema_version + newer
     envelope = fixture(current(topic)) | {"v": version}
     with pytest.raises(UnknownEventError, match="newer program") as caught:
         mapper().to_domain_event(stored(topic, encoded(envelope)))
