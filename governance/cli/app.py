@@ -3,9 +3,9 @@
 from governance.cli import submit  # isort: skip
 from governance.cli import decide, drift, waiting, powers, execute  # isort: skip
 from governance.cli import read, listing  # isort: skip
-from governance.cli import audit, audit_proving, audit_exporting, audit_erasing, keys  # isort: skip
+from governance.cli import audit, audit_checkpointing, audit_proving, audit_exporting, audit_erasing, keys  # isort: skip
 from governance.cli import database, demo  # isort: skip
-from governance.cli import effects, policy  # isort: skip
+from governance.cli import effects, policy, worker  # isort: skip
 from governance.cli.groups import ASK, AUDIT, LOOK, RUN, STORE, app
 from projections import cli as views
 from projections import plots
@@ -20,6 +20,7 @@ app.add_typer(keys.app, name="keys", rich_help_panel=AUDIT)
 __all__ = [
     "app",
     "audit",
+    "audit_checkpointing",
     "audit_erasing",
     "audit_exporting",
     "audit_proving",
@@ -36,4 +37,5 @@ __all__ = [
     "read",
     "submit",
     "waiting",
+    "worker",
 ]

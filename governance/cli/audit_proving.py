@@ -9,7 +9,6 @@ from governance.cli.audit import Request, app
 from governance.cli.audit_opening import (
     DEFAULT_KEYS,
     KeysDirectory,
-    Name,
     anchors,
     audited,
     full_request_id,
@@ -25,16 +24,6 @@ from governance.domain.errors import InputError
 if TYPE_CHECKING:
     from governance.audit.receipts import Checked
 
-To = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--to", metavar="PATH", help="A file that is replaced, or a directory that gets one more. Repeatable."
-    ),
-]
-Witness = Annotated[
-    list[str] | None,
-    typer.Option("--witness", metavar="COMMAND", help="A command that gets it on standard input. Repeatable."),
-]
 Checkpoints = Annotated[
     list[str] | None,
     typer.Option("--checkpoint", metavar="PATH", help="A signed checkpoint, or a directory of them. Repeatable."),
@@ -55,32 +44,6 @@ Quick = Annotated[bool, typer.Option("--hashes-only", help="Do not look at what 
 At = Annotated[int, typer.Argument(metavar="POSITION", help="The position of an event.")]
 Check = Annotated[str | None, typer.Option("--check", metavar="FILE", help="Check this receipt; needs no store.")]
 Out = Annotated[str | None, typer.Option("--out", metavar="FILE", help="Write it there.")]
-
-
-@command(app, "checkpoint")
-def checkpoint(
-    session: Session,
-    to: To = None,
-    witness: Witness = None,
-    keys: KeysDirectory = DEFAULT_KEYS,
-    name: Name = None,
-) -> Answer:
-    """Bring the tree up to date and sign it; give it to files and witnesses outside of the database.
-
-    Nothing is signed that contradicts what the same keys directory has signed before; that exits with 6.
-    """
-    from governance.audit.checkpoints import make_checkpoint
-    from governance.cli.audit_watching import watched
-    from governance.cli.audit_witnesses import give
-
-    store_of_keys = key_store(keys)
-    signer = store_of_keys.signer(name)
-    with audited(session) as store, watched(session) as watch:
-        store.tree.catch_up(lambda position, upto: watch("rows", position, upto))
-        signed = make_checkpoint(store.tree, store_of_keys, signer, now())
-    given = give(signed, to or (), witness or ())
-    failed = any(each["problem"] for each in given)
-    return Answer({"checkpoint": signed, "given": given}, lambda: _text(signed, given), _code(failed))
 
 
 @command(app, "verify")
@@ -228,21 +191,10 @@ def _checkpoint(found: "Checked") -> dict[str, Any] | None:
     return {"origin": tree.origin, "size": tree.size, "root": tree.root.hex()} if tree else None
 
 
-def _text(signed: str, given: "list[dict[str, Any]]") -> Any:
-    from governance.cli.text import visible
-
-    told = [f"{each['to']}: {each['problem'] or 'has it'}" for each in given]
-    return _line("\n".join([*signed.rstrip("\n").split("\n"), *(visible(each) for each in told)]))
-
-
 def _document(data: Any) -> Any:
     from governance.cli.text import document
 
     return _line(document(data))
-
-
-def _code(failed: bool) -> Exit:
-    return Exit.ERROR if failed else Exit.DONE
 
 
 def _line(text: str) -> Any:

@@ -71,6 +71,26 @@ def webhook(
     )
 
 
+def post(
+    url: str,
+    body: str,
+    headers: dict[str, str],
+    *,
+    timeout_seconds: float = DEFAULT_SECONDS,
+    allow_private: bool = False,
+    allow_http: bool = False,
+    resolve: Resolve = resolved,
+) -> str:
+    """Post a body to a URL as webhooks are, unsigned, and return the status that was answered.
+
+    Raises ConfigurationError for a URL that is not allowed, AddressRefusedError, WebhookError or UndeliverableError.
+    """
+    place = _place(url, allow_http=allow_http)
+    addresses = checked(place.hostname or "", _port(place), private=allow_private, resolve=resolve)
+    tls = ssl.create_default_context()
+    return _posted(lambda address: _connection(place, address, timeout_seconds, tls), addresses, place, body, headers)
+
+
 def _place(url: str, *, allow_http: bool) -> SplitResult:
     place = urlsplit(url)
     known = {"https", "http"} if allow_http else {"https"}
