@@ -26,6 +26,7 @@ from governance.domain.events import (
     Executed,
     ExecutionFailed,
     GlassBroken,
+    InterceptorFailed,
     KeyClaimed,
     PendingApproval,
     PoliciesEvaluated,
@@ -36,6 +37,7 @@ from governance.domain.events import (
     VersionResolved,
 )
 from governance.domain.lifecycle import Status
+from governance.domain.personal_events import SubjectForgotten
 from governance.domain.quota_events import QuotaFact
 from governance.domain.recorded import Recorded
 from governance.domain.request import (
@@ -70,7 +72,7 @@ def replay(history: Iterable[Recorded], start: MutationRequest | None = None) ->
 
 def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -> MutationRequest:
     event = recorded.event
-    if isinstance(event, (StateChanged, KeyClaimed, BatchFact, CalendarFact, QuotaFact)):
+    if isinstance(event, (StateChanged, KeyClaimed, BatchFact, CalendarFact, QuotaFact, SubjectForgotten)):
         msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a mutation request"
         raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
     request = request or _begun(recorded)
@@ -131,7 +133,7 @@ ApprovalEvent = (
 
 def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) -> Changes:
     match event:
-        case Created() | Commented():
+        case Created() | Commented() | InterceptorFailed():
             return {}
         case PoliciesEvaluated() | Amended() | Approved():
             return _judged(event)
