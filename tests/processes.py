@@ -65,6 +65,10 @@ class Process:
         if message.get("reached") != point:
             raise AssertionError(f"expected the process to reach {point!r}, but: {message}")
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End the process at once, as SIGKILL does."""
         self._process.kill()

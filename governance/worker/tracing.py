@@ -1,0 +1,45 @@
+"""Traces by OpenTelemetry, if it is installed: the trace of a request has the request's own id, as its events have.
+
+A request's id and a trace's id are both 128 bits. So every span of a request's life, in whatever process, is in one
+trace, and who looks at an event finds that trace without any other id being stored.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from governance.engines.engine import DueItem
+
+_otel: Any
+try:
+    from opentelemetry import trace as _otel
+except ImportError:
+    _otel = None
+
+_FIRST_SPAN_BITS = 0xFFFF_FFFF_FFFF_FFFF
+
+
+@contextmanager
+def span(item: DueItem) -> Iterator[None]:
+    """Give a span around the work on one item; does nothing where OpenTelemetry is not installed or not set up."""
+    if _otel is None:
+        yield
+        return
+    tracer = _otel.get_tracer("governance.worker")
+    attributes = {"governance.engine": item.engine, "governance.item": item.key}
+    if item.request_id is not None:
+        attributes["governance.request_id"] = item.request_id
+    with tracer.start_as_current_span(f"governance {item.engine}", context=_context(item), attributes=attributes):
+        yield
+
+
+def _context(item: DueItem) -> Any:
+    """Return the context of the request's own trace, None for an item that is about no request."""
+    try:
+        number = UUID(item.request_id or "").int
+    except ValueError:
+        return None
+    flags = _otel.TraceFlags(_otel.TraceFlags.SAMPLED)
+    parent = _otel.SpanContext(number, number & _FIRST_SPAN_BITS or 1, is_remote=True, trace_flags=flags)
+    return _otel.set_span_in_context(_otel.NonRecordingSpan(parent))

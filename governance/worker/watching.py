@@ -1,0 +1,66 @@
+"""Watching the log: wakes the crews at every append, and measures how long decisions and executions took."""
+
+import json
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Final
+from uuid import UUID
+
+from governance.event_store.log import EventLog
+from governance.streams import stream_id
+from governance.worker.metrics import Metrics
+from governance.worker.waking import Wake
+
+MEASURED: Final = ("Approved", "Rejected", "Executed")
+PAGE: Final = 500
+REMEMBERED: Final = 10_000
+_MILLISECOND_BITS: Final = 80
+
+
+class Watcher:
+    """Follows the log from where it ends when the worker starts; a duty of every worker."""
+
+    def __init__(self, log: EventLog, wake: Wake, metrics: Metrics) -> None:
+        self._log = log
+        self._wake = wake
+        self._metrics = metrics
+        self._position: int | None = None
+        self._approved: OrderedDict[str, datetime] = OrderedDict()
+
+    def run(self, stop: Event) -> None:
+        """Watch until the flag is set."""
+        if self._position is None:
+            self._position = self._log.head()
+        while not stop.is_set():
+            if self._log.wait(self._position, 1.0):
+                self._wake.announce()
+                self._position = self._measure(self._position)
+
+    def _measure(self, after: int) -> int:
+        head = self._log.head()
+        while after < head:
+            page = self._log.stored(after, PAGE, upto=head, topics=MEASURED)
+            for each in page:
+                self._take(str(each.originator_id), each.topic, each.state)
+            after = page[-1].id if len(page) == PAGE else head
+        return after
+
+    def _take(self, stream: str, topic: str, state: bytes) -> None:
+        at = datetime.fromisoformat(json.loads(state)["at"])
+        if topic == "Executed":
+            approved = self._approved.pop(stream, None)
+            if approved is not None:
+                self._metrics.observe("governance_execution_seconds", (), (at - approved).total_seconds())
+            return
+        decision = (("decision", topic.lower()),)
+        self._metrics.observe("governance_decision_seconds", decision, (at - asked_at(stream)).total_seconds())
+        if topic == "Approved":
+            self._approved[stream] = at
+            while len(self._approved) > REMEMBERED:
+                self._approved.popitem(last=False)
+
+
+def asked_at(stream: str) -> datetime:
+    """Return when a request was asked for: its id is a UUIDv7, which begins with the milliseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=UUID(stream_id(stream)).int >> _MILLISECOND_BITS)
