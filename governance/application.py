@@ -36,15 +36,17 @@ from governance.execution import Executor
 from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import Submission, check_actor
+from governance.intercepting import Interceptor, Interceptors
 from governance.outcome import Outcome
 from governance.questions import Questions
 from governance.reading import StateReader
 from governance.repository import Repository
 from governance.settings import Settings
 from governance.submitting import Mode, Submitter
+from governance.waiting import Waiting
 
 
-class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Effects):
+class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Effects, Waiting):
     """Puts every change of governed state under governance; open one a process and share it between threads."""
 
     def __init__(
@@ -55,6 +57,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
         effect_handlers: Iterable[EffectHandler] = (),
+        interceptors: Iterable[Interceptor] = (),
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -69,6 +72,10 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         self._evaluator = Evaluator(self.catalog, PolicySet(policies), self.settings)
         parts = (log, self._repository, self.catalog, self._evaluator)
         self._executor = Executor(*parts, self.settings)
+        given = tuple(interceptors)
+        if given:
+            around = (log, self._repository, self.catalog, self._clock, self.settings.budget_seconds)
+            self._executor.interceptors = Interceptors(given, *around)
         self._submitter = Submitter(*parts, self._executor, self.settings, self._clock, self._directory)
         self._handler = Handler(
             log, self._repository, self._executor, self._clock, self.settings.budget_seconds, self._directory
@@ -99,6 +106,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
                 request.id, actor=SYSTEM, reason=f"effect {effect} could not be delivered", key=effect
             ),
         )
+        self._begin_waiting(self._repository, self._executor, self._handler)
         self._states = StateReader(log, self._repository, self.catalog)
         self._drifts = DriftReader(log, self._repository, self._executor, self._clock)
 
@@ -111,6 +119,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
         effect_handlers: Iterable[EffectHandler] = (),
+        interceptors: Iterable[Interceptor] = (),
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> Self:
@@ -138,6 +147,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
                 policies=policies,
                 directory=directory,
                 effect_handlers=effect_handlers,
+                interceptors=interceptors,
                 settings=chosen,
                 clock=clock,
             )
@@ -169,7 +179,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
     @property
     def engines(self) -> tuple[Engine, ...]:
         """Return all engines of due work, in the order in which one pass goes through them."""
-        return (self.effects_engine,)
+        return (*self._engines, self.effects_engine)
 
     def register_policies(self, *policies: Policy) -> None:
         """Put more policies in force; they count from the next command on, and change the digest of the set."""

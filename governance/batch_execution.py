@@ -1,5 +1,6 @@
 """Executing batches: all in one transaction or not at all, or in order with what was done put right when one fails."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,11 +22,12 @@ from governance.domain.errors import (
     ConcurrencyError,
     GovernanceError,
     InvalidTransitionError,
+    NotDueError,
     NotReversibleError,
     OutcomeUnknownError,
     StoreUnavailableError,
 )
-from governance.domain.events import VersionResolved
+from governance.domain.events import StateChanged, VersionResolved
 from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
@@ -101,39 +103,60 @@ class BatchExecutor:
 
     def execute(self, batch_id: str, actor: Actor) -> BatchOutcome:
         """Return what came of the batch; goes on where an earlier call was cut off."""
+        if self._batches.state(batch_id).atomic:
+            return self._executor.intercepted(
+                lambda: self._batches.get(batch_id).requests,
+                actor,
+                lambda: self._together(batch_id, actor),
+                lambda outcome: outcome.outcomes,
+            )
         batch = self._batches.get(batch_id)
-        if batch.status == "executed":
-            msg = f"batch {batch_id} has been executed already"
-            raise InvalidTransitionError(msg, batch=batch_id, status=batch.status, command="execute batch")
-        return self._together(batch_id, actor) if batch.atomic else self._in_order(batch, actor)
+        _refuse_executed(batch)
+        return self._in_order(batch, actor)
 
     def _together(self, batch_id: str, actor: Actor) -> BatchOutcome:
-        lost: ConcurrencyError | None = None
-        for _ in attempts(self._budget_seconds):
-            batch = self._batches.get(batch_id)
-            for each in batch.requests:
-                check_command("execute", each.status, each.id)
-            now = max(self._clock(), *(each.updated_at for each in batch.requests))
+        """Decide first on what is in memory, and on the store's word before anything is refused or has failed."""
+        lost: GovernanceError | None = None
+        for attempt in attempts(self._budget_seconds):
             try:
-                return self._append_together(batch, self._prepare_together(batch, actor, now), actor, now)
-            except ConcurrencyError as error:
-                if "stream" not in error.ids:
+                with self._executor.slots.taken():
+                    outcome = self._try_together(batch_id, actor, fresh=attempt > 0)
+            except GovernanceError as error:
+                if attempt > 0 and not (isinstance(error, ConcurrencyError) and "stream" in error.ids):
                     raise
                 lost = error
+                continue
+            if outcome is not None:
+                return outcome
         raise lost or ConcurrencyError("the time budget was too short to execute the batch", batch=batch_id)
 
-    def _prepare_together(self, batch: Batch, actor: Actor, now: datetime) -> Together:
+    def _try_together(self, batch_id: str, actor: Actor, *, fresh: bool) -> BatchOutcome | None:
+        batch = self._batches.get(batch_id, fresh=fresh)
+        _refuse_executed(batch)
+        for each in batch.requests:
+            check_command("execute", each.status, each.id)
+        now = max(self._clock(), *(each.updated_at for each in batch.requests))
+        together = self._prepare_together(batch, actor, now, fresh=fresh)
+        if together.failed is not None and not fresh:
+            return None
+        return self._append_together(batch, together, actor, now)
+
+    def _prepare_together(self, batch: Batch, actor: Actor, now: datetime, *, fresh: bool) -> Together:
         states: dict[str, StateVersion] = {}
+        drift: dict[str, list[Drift]] = defaultdict(list)
         made: list[Prepared] = []
         for request in batch.requests:
             state = states.get(request.state_id)
             if state is None:
-                state = self._executor.current_state(request.state_id, request.state_type)
+                state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
             part = self._executor.prepare(request, state, actor, max(now, state.changed_at or now))
+            _refuse_held(part.request, part.held)
             if part.state_event is None:
                 return Together((), part, imagined=request.state_id in states)
             states[request.state_id] = part.state_after(now)
-            made.append(_with_drift_of_batch(part, made))
+            earlier = drift[state.id]
+            made.append(_with_drift_of_batch(part, earlier) if earlier else part)
+            earlier.append(_drift(request, part.state_event, state.version + 1))
         return Together(tuple(made), None)
 
     def _append_together(self, batch: Batch, together: Together, actor: Actor, now: datetime) -> BatchOutcome:
@@ -146,7 +169,7 @@ class BatchExecutor:
         append.add(batch_stream(batch.id), batch.state.version, [event], correlation_id=batch.id)
         stored = append.store_all(self._log, self._repository, requests)
         outcomes = tuple(outcome_of(known, part.events) for known, part in zip(stored, parts, strict=True))
-        return self._outcome(batch.id, outcomes)
+        return self._outcome(batch.id, outcomes, fresh=False)
 
     def _in_order(self, batch: Batch, actor: Actor) -> BatchOutcome:
         outcomes: list[Outcome] = []
@@ -165,6 +188,8 @@ class BatchExecutor:
         return self._outcome(batch.id, tuple(outcomes), self._put_right(state, actor))
 
     def _one(self, request: MutationRequest, actor: Actor) -> tuple[Outcome | None, str | None]:
+        hold = self._executor.hold(request, self._clock())
+        _refuse_held(request, hold.because if hold is not None and not hold.ends else None)
         try:
             outcome = self._handler.execute(request.id, actor)
         except NOT_OF_THE_ITEM:
@@ -225,9 +250,14 @@ class BatchExecutor:
         return reduce(evolve_batch, recorded, state)
 
     def _outcome(
-        self, batch_id: str, outcomes: tuple[Outcome, ...], compensations: tuple[MutationRequest, ...] = ()
+        self,
+        batch_id: str,
+        outcomes: tuple[Outcome, ...],
+        compensations: tuple[MutationRequest, ...] = (),
+        *,
+        fresh: bool = True,
     ) -> BatchOutcome:
-        batch = self._batches.get(batch_id)
+        batch = self._batches.get(batch_id, fresh=fresh)
         executed = batch.status == "executed"
         return BatchOutcome.model_construct(
             batch=batch,
@@ -239,6 +269,12 @@ class BatchExecutor:
         )
 
 
+def _refuse_executed(batch: Batch) -> None:
+    if batch.status == "executed":
+        msg = f"batch {batch.id} has been executed already"
+        raise InvalidTransitionError(msg, batch=batch.id, status=batch.status, command="execute batch")
+
+
 def _why(failed: Prepared, imagined: bool) -> str:
     request = failed.add_to(Append("", SYSTEM, failed.request.updated_at))
     resolution = outcome_of(request, failed.events).resolution
@@ -248,21 +284,23 @@ def _why(failed: Prepared, imagined: bool) -> str:
     return clean(why)
 
 
-def _with_drift_of_batch(part: Prepared, made: Sequence[Prepared]) -> Prepared:
+def _drift(request: MutationRequest, changed: StateChanged, version: int) -> Drift:
+    return Drift(version=version, request_id=request.id, paths=changed_paths(changed.change_set))
+
+
+def _with_drift_of_batch(part: Prepared, drift: Sequence[Drift]) -> Prepared:
     """Return the part, telling also what earlier parts of the batch did to its state, which no stream holds yet."""
-    drift = tuple(
-        Drift(
-            version=each.state.version + 1,
-            request_id=each.request.id,
-            paths=changed_paths(each.state_event.change_set),
-        )
-        for each in made
-        if each.state_event is not None and each.state.id == part.state.id
-    )
     events = [_told(event, drift) if isinstance(event, VersionResolved) else event for event in part.events]
     return replace(part, events=events)
 
 
-def _told(event: VersionResolved, drift: tuple[Drift, ...]) -> VersionResolved:
+def _told(event: VersionResolved, drift: Sequence[Drift]) -> VersionResolved:
     later = (each for each in drift if each.version > event.expected)
     return event.model_copy(update={"drift": (*event.drift, *later)[:MAX_DRIFT]})
+
+
+def _refuse_held(request: MutationRequest, because: str | None) -> None:
+    """Refuse to go on while a window or a freeze holds a request of the batch: NotDueError, and nothing is stored."""
+    if because is not None:
+        msg = f"request {request.id} of batch {request.links.batch_id} may not run now: {because}"
+        raise NotDueError(msg, request=request.id, batch=request.links.batch_id)

@@ -1,8 +1,9 @@
 """Resolve and execute: gathers what the rules need to know about an approved request and the state as it is now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from governance.appending import Append
 from governance.domain.actors import Actor
@@ -10,10 +11,13 @@ from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.changes import changed_paths, diff
 from governance.domain.commands import Evaluation, Execute
 from governance.domain.compensation import consequences
+from governance.domain.condition_commands import Hold
+from governance.domain.condition_events import PendingDependency, PendingSchedule
 from governance.domain.decider import decide
 from governance.domain.errors import ConfigurationError, DigestMismatchError, NotFoundError
 from governance.domain.events import (
     Executed,
+    ExecutionFailed,
     Rejected,
     RequestEvent,
     StateChanged,
@@ -29,11 +33,14 @@ from governance.domain.state_evolution import state_version
 from governance.domain.terms import Drift
 from governance.evaluation import Evaluator, Subject
 from governance.event_store.log import EventLog
+from governance.execution_slots import ExecutionSlots
+from governance.intercepting import Interceptors
 from governance.outcome import Outcome
 from governance.repository import Repository
 from governance.settings import Settings
 from governance.streams import state_stream
 
+R = TypeVar("R")
 MAX_DRIFT = 20
 """How many changes of the state in between are named in `VersionResolved`; the paths are complete in any case."""
 
@@ -48,6 +55,13 @@ class Prepared:
     state_event: StateChanged | None = None
     original: MutationRequest | None = None
     original_events: Sequence[RequestEvent] = field(default_factory=tuple)
+
+    @property
+    def held(self) -> str | None:
+        """Return what holds the request back, None when nothing does."""
+        return next(
+            (str(each.because) for each in self.events if isinstance(each, PendingSchedule | PendingDependency)), None
+        )
 
     def state_after(self, at: datetime) -> StateVersion:
         """Return the version of the state that this execution makes."""
@@ -90,6 +104,20 @@ class Executor:
         self._catalog = catalog
         self._evaluator = evaluator
         self._settings = settings
+        self.slots = ExecutionSlots(settings.max_concurrent_executions, settings.budget_seconds)
+        self.interceptors: Interceptors | None = None
+        self.hold: Callable[[MutationRequest, datetime], Hold | None] = _nothing_holds
+        self.check: Callable[[MutationRequest], None] = _nothing_to_check
+
+    def intercepted(
+        self,
+        requests: Callable[[], Sequence[MutationRequest]],
+        actor: Actor,
+        run: Callable[[], R],
+        outcomes: Callable[[R], Iterable[Outcome]],
+    ) -> R:
+        """Return what running the requests returns, with the application's interceptors around it."""
+        return run() if self.interceptors is None else self.interceptors.around(requests(), actor, run, outcomes)
 
     def current_state(self, state_id: str, state_type: str, *, fresh: bool = True) -> StateVersion:
         """Return the latest version of a state, the default of its type when it does not exist yet."""
@@ -130,6 +158,7 @@ class Executor:
         if original is not None and original.status is Status.COMPENSATED:
             return Prepared(request, [_too_late(original)], state)
         command = self.command(request, state, actor, now, evaluation)
+        command = command.model_copy(update={"hold": self.hold(request, now)})
         events = decide(command, request, now)
         executed = any(isinstance(event, Executed) for event in events)
         return Prepared(
@@ -204,6 +233,15 @@ class Executor:
         return self._repository.request(link.request_id) if link is not None else None
 
 
+def _nothing_holds(request: MutationRequest, now: datetime) -> Hold | None:
+    del request, now
+    return None
+
+
+def _nothing_to_check(request: MutationRequest) -> None:
+    del request
+
+
 def _too_late(original: MutationRequest) -> Rejected:
     by = original.links.compensated_by
     return Rejected(code="already-compensated", reason=f"request {original.id} was compensated by {by} meanwhile")
@@ -226,4 +264,5 @@ def outcome_of(request: MutationRequest, events: Sequence[object]) -> Outcome:
         change_set=executed.change_set if executed else (),
         resulting_version=executed.version if executed else None,
         effects=executed.effects if executed else (),
+        failure=next((event.error for event in events if isinstance(event, ExecutionFailed)), None),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from time import monotonic
 
 from governance.appending import Append
 from governance.directory import DirectoryLookup
@@ -65,13 +66,22 @@ class Handler:
                 lost = error
         raise lost or _out_of_time(request_id)
 
-    def execute(self, request_id: str, actor: Actor) -> Outcome:
-        """Return what came of executing the request; the loser of a race gets ConcurrencyError.
+    def execute(self, request_id: str, actor: Actor, at: datetime | None = None) -> Outcome:
+        """Return what came of executing the request, intercepted; the loser of a race gets ConcurrencyError.
 
         Tries again when only the state has moved: then the request's own strategy says what that means for it.
         """
+        return self._executor.intercepted(
+            lambda: [self._repository.request(request_id)],
+            actor,
+            lambda: self._executed(request_id, actor, at),
+            lambda outcome: [outcome],
+        )
+
+    def _executed(self, request_id: str, actor: Actor, at: datetime | None) -> Outcome:
         first: MutationRequest | None = None
         lost: GovernanceError | None = None
+        ends = monotonic() + self._budget_seconds
         for attempt in attempts(self._budget_seconds):
             fresh = attempt > 0
             request = self._repository.request(request_id, fresh=fresh)
@@ -79,7 +89,8 @@ class Handler:
                 first = first or request
                 _check_same(request, first)
             try:
-                outcome = self._execute(request, actor, fresh=fresh)
+                with self._executor.slots.taken(ends):
+                    outcome = self._execute(request, actor, at or self._clock(), fresh=fresh)
             except GovernanceError as error:
                 if fresh and not _lost_race(error):
                     raise
@@ -138,11 +149,11 @@ class Handler:
             return command
         return command.model_copy(update={"actor": self._directory.actor(command.actor, asked)})
 
-    def _execute(self, request: MutationRequest, actor: Actor, *, fresh: bool) -> Outcome | None:
+    def _execute(self, request: MutationRequest, actor: Actor, at: datetime, *, fresh: bool) -> Outcome | None:
         """Return the outcome, or None when it is no execution and what is in memory may be behind the store."""
         check_command("execute", request.status, request.id)
         state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
-        now = max(self._clock(), request.updated_at, state.changed_at or request.updated_at)
+        now = max(at, request.updated_at, state.changed_at or request.updated_at)
         prepared = self._executor.prepare(request, state, actor, now)
         if prepared.state_event is None and not fresh:
             return None

@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     """How often an execution may fail before the request has failed."""
     max_rounds: int = Field(default=10, ge=1)
     """How often a request may go round for approval before it ends."""
+    max_concurrent_executions: int | None = Field(default=None, ge=1)
+    """How many executions may run at once in this process, over all its threads; None for any number."""
     budget_seconds: float = Field(default=5.0, gt=0)
     """How long one call may take, retries after lost races included."""
     policy_timeout_seconds: float = Field(default=5.0, gt=0)
@@ -30,6 +32,14 @@ class Settings(BaseSettings):
     """The role that gives the right to review that, beside administrators."""
     break_glass_review_after: timedelta = timedelta(days=3)
     """Within what time such a review has to be closed."""
+    calendar_role: str = "calendar-keeper"
+    """The role that gives the right to define calendars and to declare freezes, beside administrators."""
+    window_override_role: str = "window-override"
+    """The role that gives the right to let a request run outside its window, beside administrators."""
+    check_role: str = "checker"
+    """The role that lets a person answer for an external check; services need none."""
+    execute_automatically: Literal["released", "all", "never"] = "released"
+    """Which approved requests `run_due` and workers execute: those that had to wait for something, all, or none."""
     cached_requests: int = Field(default=4096, ge=0)
     """How many requests, and how many states, are kept in memory between calls."""
     personal_texts: tuple[Literal["name", "reason", "comment", "metadata"], ...] = ()

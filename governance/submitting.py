@@ -1,8 +1,10 @@
 """Submitting: from what a caller asks for to the first events of a request, and on if nothing is open."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Literal
 
 from governance.appending import Append
@@ -100,20 +102,32 @@ class Submitter:
 
     def _store(self, command: Submit, given: Submission, *, execute: bool) -> Outcome:
         lost: GovernanceError | None = None
+        ends = monotonic() + self._settings.budget_seconds
         for attempt in attempts(self._settings.budget_seconds):
             earlier = self._earlier(command)
             if earlier is not None:
                 return _outcome_again(earlier)
             fresh = attempt > 0 or not execute
             try:
-                begun = self._begin(command, given, ask_policies=True, fresh=fresh)
-                if fresh or begun.request.status is Status.APPROVED:
-                    return self._commit(command, begun, execute=execute)
+                with self._executor.slots.taken(ends) if execute else nullcontext():
+                    begun = self._begin(command, given, ask_policies=True, fresh=fresh)
+                    if fresh or begun.request.status is Status.APPROVED:
+                        return self._committed(command, begun, execute=execute)
             except GovernanceError as error:
                 if fresh and not isinstance(error, ConcurrencyError):
                     raise
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit", state=command.state_id)
+
+    def _committed(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
+        if not execute or begun.request.status is not Status.APPROVED:
+            return self._commit(command, begun, execute=execute)
+        return self._executor.intercepted(
+            lambda: [begun.request],
+            command.actor,
+            lambda: self._commit(command, begun, execute=True),
+            lambda outcome: [outcome],
+        )
 
     def _commit(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
         append, request = begun.append, begun.request
@@ -143,6 +157,7 @@ class Submitter:
         request = append.begin(request_id, created(command, now), command.correlation_id or request_id)
         evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
         request = append.add_to(request, judge(request, evaluation, now))
+        self._executor.check(request)
         if self._directory is not None:
             for opened in request.open_approvals:
                 self._directory.check(opened.approval, request.requester)

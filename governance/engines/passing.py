@@ -1,5 +1,6 @@
 """One pass over everything that is due, in this process, in a fixed order: for tests and small installations."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -7,17 +8,19 @@ from governance.engines.engine import DueReport, Engine, Performed
 
 MAX_ROUNDS = 10_000
 PAGE = 100
+MAX_LOOKS = 3
+"""How often one pass looks at an item that nothing has changed."""
 
 
 def one_pass(engines: Iterable[Engine], now: datetime, limit: int) -> DueReport:
     """Return what was done: engine by engine, and again until nothing is due that this pass has not looked at.
 
-    What one engine does may make work for another (a released request is executed), so that a pass goes round. An item
-    that has to wait is not looked at twice, and an error at one never keeps the others from their turn.
+    What one engine does may make work for another (a released request is executed), so that a pass goes round. An error
+    at one item never keeps the others from their turn, and one that comes up again and again is left to a later pass.
     """
     engines = tuple(engines)
     done: list[Performed] = []
-    seen: set[tuple[str, str, int]] = set()
+    seen: Counter[tuple[str, str, int]] = Counter()
     for _ in range(MAX_ROUNDS):
         before = len(done)
         for performed in _round(engines, now, limit - before, seen):
@@ -28,13 +31,13 @@ def one_pass(engines: Iterable[Engine], now: datetime, limit: int) -> DueReport:
 
 
 def _round(
-    engines: tuple[Engine, ...], now: datetime, limit: int, seen: set[tuple[str, str, int]]
+    engines: tuple[Engine, ...], now: datetime, limit: int, seen: Counter[tuple[str, str, int]]
 ) -> Iterator[Performed]:
     left = limit
     for engine in engines:
         for item in engine.due(now, min(left, PAGE)) if left > 0 else ():
             mark = (item.engine, item.key, item.touched)
-            if mark not in seen:
-                seen.add(mark)
+            if seen[mark] < MAX_LOOKS:
+                seen[mark] += 1
                 left -= 1
                 yield engine.perform(item, now)

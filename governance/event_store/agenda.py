@@ -87,8 +87,8 @@ class AgendaTables(ABC):
         """Gives a row back, due at another time; at the time that it has, if an event has touched it meanwhile."""
 
     @abstractmethod
-    def settled(self, row: AgendaRow, keys: Sequence[str]) -> None:
-        """Takes out what the row does not have to wait for any more."""
+    def settled(self, row: AgendaRow, keys: Sequence[str]) -> int:
+        """Takes out what the row does not have to wait for any more, and returns how much is left."""
 
     @abstractmethod
     def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:

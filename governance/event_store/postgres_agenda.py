@@ -37,9 +37,7 @@ UPDATE {schema}.governance_agenda SET held_until = 0, due_at = CASE WHEN touched
     tries = CASE WHEN touched = $1 THEN $3 ELSE tries END
 WHERE request_id = $4 AND item = $5
 """
-_SETTLED: Final = """
-DELETE FROM {schema}.governance_agenda_waits WHERE request_id = $1 AND item = $2 AND key = ANY ($3)
-"""
+_SETTLED: Final = "SELECT {schema}.governance_agenda_settled($1, $2, $3)"
 _WAITING: Final = f"""
 SELECT {_COLUMNS} FROM {{schema}}.governance_agenda WHERE wake = $1 AND wake <> '' ORDER BY position LIMIT $2
 """  # noqa: S608
@@ -96,10 +94,10 @@ class PostgresAgenda(AgendaTables):
         key = (row.request_id.encode(), row.item.encode())
         self._ask(self._put_off, (int8(row.touched), due_at, int8(tries), *key), lambda _: None)
 
-    def settled(self, row: AgendaRow, keys: Sequence[str]) -> None:
-        """Takes out what the row does not have to wait for any more."""
+    def settled(self, row: AgendaRow, keys: Sequence[str]) -> int:
+        """Takes out what the row does not have to wait for any more, and returns how much is left."""
         named = text_array([each.encode() for each in keys])
-        self._ask(self._settled, (row.request_id.encode(), row.item.encode(), named), lambda _: None)
+        return self._ask(self._settled, (row.request_id.encode(), row.item.encode(), named), _number)
 
     def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
         """Returns the rows with this wake key, in the order of the log."""

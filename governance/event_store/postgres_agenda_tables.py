@@ -52,6 +52,7 @@ DECLARE
     named text := step ->> 'item';
     at bigint := (step ->> 'due_at')::bigint;
     seen bigint := (step ->> 'position')::bigint;
+    waiting record;
     wanted text[] := ARRAY(SELECT jsonb_array_elements_text(coalesce(step -> 'kinds', '[]')));
 BEGIN
     CASE step ->> 'do'
@@ -88,12 +89,17 @@ BEGIN
         UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
         WHERE a.kind = step ->> 'kind';
     WHEN 'finish' THEN
-        UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
-        FROM {schema}.governance_agenda_waits w
-        WHERE w.key = step ->> 'key' AND a.request_id = w.request_id AND a.item = w.item
-        AND NOT EXISTS (SELECT 1 FROM {schema}.governance_agenda_waits other
-            WHERE other.request_id = a.request_id AND other.item = a.item AND other.key <> w.key);
-        DELETE FROM {schema}.governance_agenda_waits w WHERE w.key = step ->> 'key';
+        FOR waiting IN SELECT a.request_id, a.item FROM {schema}.governance_agenda a
+            JOIN {schema}.governance_agenda_waits w ON w.request_id = a.request_id AND w.item = a.item
+            WHERE w.key = step ->> 'key' ORDER BY a.request_id, a.item FOR UPDATE OF a
+        LOOP
+            DELETE FROM {schema}.governance_agenda_waits w
+            WHERE w.request_id = waiting.request_id AND w.item = waiting.item AND w.key = step ->> 'key';
+            UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
+            WHERE a.request_id = waiting.request_id AND a.item = waiting.item
+            AND NOT EXISTS (SELECT 1 FROM {schema}.governance_agenda_waits other
+                WHERE other.request_id = a.request_id AND other.item = a.item);
+        END LOOP;
     WHEN 'stir' THEN
         UPDATE {schema}.governance_agenda a SET due_at = at, touched = seen, held_until = 0
         FROM {schema}.governance_agenda_waits w
@@ -117,6 +123,18 @@ BEGIN
         PERFORM {schema}.governance_agenda_step(step);
     END LOOP;
     RETURN true;
+END $$
+"""
+
+# The row is locked first, here and by `finish`, so that of two who take the last keys out one sees that none is left.
+_SETTLED: Final = """
+CREATE FUNCTION {schema}.governance_agenda_settled(request text, named text, keys text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM {schema}.governance_agenda a WHERE a.request_id = request AND a.item = named FOR UPDATE;
+    DELETE FROM {schema}.governance_agenda_waits w
+    WHERE w.request_id = request AND w.item = named AND w.key = ANY (keys);
+    RETURN (SELECT count(*) FROM {schema}.governance_agenda_waits w WHERE w.request_id = request AND w.item = named);
 END $$
 """
 
@@ -151,11 +169,12 @@ END $$
 _CLOSED_BY_DEFAULT: Final = """
 REVOKE EXECUTE ON FUNCTION {schema}.governance_agenda_step(jsonb),
     {schema}.governance_agenda_take_in(bigint, bigint, text),
+    {schema}.governance_agenda_settled(text, text, text[]),
     {schema}.governance_agenda_claim(text[], bigint, bigint, bigint) FROM PUBLIC
 """
 
 AGENDA_TABLES: Final = (
-    _TABLE, _DUE, _WAKE, _HELD, _WAITS, _WAITED, _POSITION, _BEGINNING, _STEP, _TAKE_IN,
+    _TABLE, _DUE, _WAKE, _HELD, _WAITS, _WAITED, _POSITION, _BEGINNING, _STEP, _TAKE_IN, _SETTLED,
     _CLAIM, _CLOSED_BY_DEFAULT,
 )  # fmt: skip
 
@@ -164,5 +183,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.governance_agenda, {schema}.gov
     {schema}.governance_agenda_position TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.governance_agenda_step(jsonb),
     {schema}.governance_agenda_take_in(bigint, bigint, text),
+    {schema}.governance_agenda_settled(text, text, text[]),
     {schema}.governance_agenda_claim(text[], bigint, bigint, bigint) TO {role};
 """

@@ -138,6 +138,7 @@ UPDATE governance_agenda SET held_until = 0, due_at = CASE WHEN touched = :touch
 WHERE request_id = :request_id AND item = :item
 """
 _SETTLED = "DELETE FROM governance_agenda_waits WHERE request_id = ? AND item = ? AND key = ?"
+_LEFT = "SELECT count(*) FROM governance_agenda_waits WHERE request_id = ? AND item = ?"
 _WAITING = f"SELECT {_COLUMNS} FROM governance_agenda WHERE wake = ? AND wake <> '' ORDER BY position LIMIT ?"  # noqa: S608
 _COUNT = "SELECT kind, count(*), min(due_at) FROM governance_agenda GROUP BY kind ORDER BY kind"
 
@@ -184,10 +185,14 @@ class SqliteAgenda(AgendaTables):
         parameters = {**row.model_dump(), "until": until, "tries": tries}
         self._write(lambda connection: connection.execute(_PUT_OFF, parameters))
 
-    def settled(self, row: AgendaRow, keys: Sequence[str]) -> None:
-        """Takes out what the row does not have to wait for any more."""
-        parameters = [(row.request_id, row.item, key) for key in keys]
-        self._write(lambda connection: connection.executemany(_SETTLED, parameters))
+    def settled(self, row: AgendaRow, keys: Sequence[str]) -> int:
+        """Takes out what the row does not have to wait for any more, and returns how much is left."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            connection.executemany(_SETTLED, [(row.request_id, row.item, key) for key in keys])
+            return int(connection.execute(_LEFT, (row.request_id, row.item)).fetchone()[0])
+
+        return self._write(work)
 
     def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
         """Returns the rows with this wake key, in the order of the log."""

@@ -1,0 +1,1 @@
+"""Calendars: when changes may run, by cron-like openings in a time zone, with exceptions and freezes."""

@@ -1,0 +1,95 @@
+"""The agenda as engines use it: brought up to date with the log, then asked for what is due."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from threading import Lock
+from typing import Final
+
+from governance.engines.engine import DueItem
+from governance.engines.folding import STEPS, micros, moment_of, read, steps
+from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow
+from governance.event_store.log import EventLog, translated_errors
+
+PAGE: Final = 500
+LEASE_SECONDS: Final = 15.0
+_TOPICS: Final = tuple(STEPS)
+
+
+class Agenda:
+    """Shared by the engines of one process; any number of processes keep the same tables up to date together."""
+
+    def __init__(self, log: EventLog, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._log = log
+        self._tables = log.event_recorder.agenda()
+        self._lease_seconds = lease_seconds
+        self._lock = Lock()
+
+    def catch_up(self) -> int:
+        """Take in what has been appended since, and return the position that the agenda is at."""
+        with self._lock, translated_errors():
+            head = self._log.head()
+            at = self._tables.position()
+            while at < head:
+                found = self._log.stored(at, PAGE, upto=head, topics=_TOPICS)
+                after = head if len(found) < PAGE else int(found[-1].id)
+                page = AgendaPage(before=at, after=after, steps=tuple(map(dict, steps(map(read, found)))))
+                at = after if self._tables.take_in(page) else self._tables.position()
+            return at
+
+    def due(self, engine: str, kinds: Sequence[str], now: datetime, limit: int) -> Sequence["Entry"]:
+        """Return what is due of these kinds, longest due first, each for the caller alone until its lease runs out."""
+        self.catch_up()
+        asked = AgendaClaim(kinds=tuple(kinds), now=micros(now), limit=limit, seconds=self._lease_seconds)
+        with translated_errors():
+            return [Entry.of(engine, row) for row in self._tables.claim(asked)]
+
+    def put_off(self, entry: "Entry", until: datetime | None, *, tries: int = 0) -> None:
+        """Give an entry back, due at another time, or when an event makes it due."""
+        with translated_errors():
+            self._tables.put_off(entry.row, None if until is None else micros(until), tries)
+
+    def give_back(self, entry: "Entry") -> None:
+        """Give an entry back as it was."""
+        with translated_errors():
+            self._tables.put_off(entry.row, entry.row.due_at, entry.row.tries)
+
+    def settled(self, entry: "Entry", keys: Sequence[str]) -> int:
+        """Wait for these keys no longer, and return how many are left."""
+        with translated_errors():
+            return self._tables.settled(entry.row, keys)
+
+    def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
+        """Return what waits to be woken by a key, in the order in which it came."""
+        with translated_errors():
+            return self._tables.waiting(wake, limit)
+
+    def count(self) -> Sequence[AgendaCount]:
+        """Return how much there is of each kind, and since when the longest due one is."""
+        with translated_errors():
+            return self._tables.count()
+
+    def rebuild(self) -> int:
+        """Empty the agenda and derive it from the whole log; return the position that it is at then."""
+        with translated_errors():
+            self._tables.forget()
+        return self.catch_up()
+
+
+class Entry(DueItem):
+    """A due item with the row that it came from."""
+
+    row: AgendaRow
+
+    @classmethod
+    def of(cls, engine: str, row: AgendaRow) -> "Entry":
+        """Return the item that a row of the agenda stands for."""
+        return cls(
+            engine=engine,
+            key=f"{row.request_id}/{row.item}",
+            due_at=moment_of(row.due_at or 0),
+            request_id=row.request_id,
+            group=row.state_id or row.wake or None,
+            tries=row.tries,
+            touched=row.touched,
+            row=row,
+        )

@@ -1,0 +1,132 @@
+"""What engines that work from the agenda have in common: finding, storing what was decided, and what errors mean."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+
+from governance.appending import Append
+from governance.domain.actors import SYSTEM
+from governance.domain.errors import (
+    AlreadyDecidedError,
+    ApprovalExpiredError,
+    ConcurrencyError,
+    GovernanceError,
+    InvalidTransitionError,
+    NotDueError,
+    OutcomeUnknownError,
+    StoreUnavailableError,
+)
+from governance.domain.events import RequestEvent
+from governance.domain.request import MutationRequest
+from governance.domain.values import clean
+from governance.engines.agenda import Agenda, Entry
+from governance.engines.engine import DueItem, Performed, Result
+from governance.event_store.log import EventLog
+from governance.ids import new_id
+from governance.repository import Repository
+from governance.retrying import attempts
+
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+SOMEBODY_ELSE: Final = (
+    ConcurrencyError,
+    InvalidTransitionError,
+    AlreadyDecidedError,
+    NotDueError,
+    ApprovalExpiredError,
+)
+"""Errors by which the request turns out not to be what the agenda thought: it is looked at again."""
+
+
+class Store:
+    """Loads a request, has something decided on it and stores that, again when somebody else was faster."""
+
+    def __init__(self, log: EventLog, repository: Repository, budget_seconds: float) -> None:
+        self.log = log
+        self.repository = repository
+        self._budget_seconds = budget_seconds
+
+    def act(
+        self,
+        request_id: str,
+        now: datetime,
+        decide: Callable[[MutationRequest, datetime, Append], Sequence[RequestEvent]],
+    ) -> MutationRequest:
+        """Return the request after what was decided; `decide` may put events of other streams into the append."""
+        lost: ConcurrencyError | None = None
+        for _ in attempts(self._budget_seconds):
+            request = self.repository.request(request_id)
+            at = max(now, request.updated_at)
+            append = Append(new_id(at), SYSTEM, at)
+            events = decide(request, at, append)
+            if not events:
+                return request
+            decided = append.add_to(request, events)
+            try:
+                return append.store(self.log, self.repository, decided)
+            except ConcurrencyError as error:
+                lost = error
+        raise lost or ConcurrencyError(f"others kept changing request {request_id}", request=request_id)
+
+
+class AgendaEngine(ABC):
+    """An engine whose work is found on the agenda."""
+
+    name: ClassVar[str]
+    kinds: tuple[str, ...]
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+
+    def due(self, now: datetime, limit: int) -> Sequence[DueItem]:
+        """Return up to `limit` items that are due."""
+        return self._agenda.due(self.name, self.kinds, now, limit) if self.kinds and limit > 0 else ()
+
+    def perform(self, item: DueItem, now: datetime) -> Performed:
+        """Do it, and say what came of it; an error at one item is an answer."""
+        if not isinstance(item, Entry):
+            msg = f"{type(item).__name__} was not given out by the agenda"
+            raise TypeError(msg)
+        try:
+            return self.do(item, now)
+        except (StoreUnavailableError, OutcomeUnknownError):
+            raise
+        except SOMEBODY_ELSE as error:
+            self._agenda.give_back(item)
+            return answer(item, "lost", "lost", error)
+        except Exception as error:
+            return self.failed(item, now, error)
+
+    def failed(self, entry: Entry, now: datetime, error: Exception) -> Performed:
+        """Return that it failed, after it was put off for longer each time."""
+        pause = min(LONGEST_PAUSE, timedelta(seconds=2 ** min(entry.tries, 10)))
+        self._agenda.put_off(entry, now + pause, tries=entry.tries + 1)
+        return answer(entry, "failed", "failed", error)
+
+    def wait(self, entry: Entry, until: datetime | None, what: str = "waits") -> Performed:
+        """Return that it has to wait, until a time or until an event makes it due."""
+        self._agenda.put_off(entry, until)
+        return answer(entry, "waiting", what)
+
+    @abstractmethod
+    def do(self, entry: Entry, now: datetime) -> Performed:
+        """Do it; every GovernanceError is an answer."""
+
+
+def answer(entry: Entry, result: Result, what: str, error: Exception | None = None) -> Performed:
+    """Return what came of an entry."""
+    told = None if error is None else clean(_told(error))
+    plain = DueItem(
+        engine=entry.engine,
+        key=entry.key,
+        due_at=entry.due_at,
+        request_id=entry.request_id,
+        group=entry.group,
+        tries=entry.tries,
+        touched=entry.touched,
+    )
+    return Performed(item=plain, result=result, what=what, error=told)
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, GovernanceError) else f"{type(error).__name__}: {error}"

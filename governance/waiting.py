@@ -1,0 +1,137 @@
+"""Waiting: what holds requests back besides approvals, and what brings them on when its time has come."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from governance.calendars.keeping import Calendars
+from governance.decisions import RequestId
+from governance.domain.actors import Actor
+from governance.domain.condition_commands import OverrideWindow, RecordCheck
+from governance.domain.errors import ConfigurationError, InputError
+from governance.domain.json_limits import check_json
+from governance.domain.request import MutationRequest
+from governance.engines.agenda import Agenda
+from governance.engines.conditions import Conditions
+from governance.engines.dependencies import Dependencies
+from governance.engines.engine import DueReport, Engine
+from governance.engines.executions import Executions
+from governance.engines.expiries import Expiries
+from governance.engines.passing import one_pass
+from governance.engines.performing import Store
+from governance.engines.schedules import Schedules
+from governance.event_store.log import EventLog
+from governance.execution import Executor
+from governance.handling import Handler
+from governance.ids import request_key
+from governance.intake import check_actor
+from governance.repository import Repository
+from governance.settings import Settings
+
+DEFAULT_LIMIT = 1_000
+
+
+class Waiting:
+    """The part of `Governance` that knows calendars, checks and everything that is due."""
+
+    settings: Settings
+    log: EventLog
+    agenda: Agenda
+    """What is due when; kept beside the log, and read out of it again by `agenda.rebuild()`."""
+    calendars: Calendars
+    """Change windows and freezes."""
+    _clock: Callable[[], datetime]
+    _handler: Handler
+    _engines: tuple[Engine, ...]
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Return the engines that find and perform what is due, in the order of one pass."""
+        return self._engines
+
+    def run_due(self, now: datetime | None = None, limit: int = DEFAULT_LIMIT) -> DueReport:
+        """Do everything that time, or what others did, has made possible, in one pass, and say what came of each.
+
+        Expiries first, then dependencies, schedules, quotas, checks, executions and effects, and round again for what
+        that made possible; up to `limit` items. One that fails, or that somebody else was faster at, keeps no other
+        from its turn. `now` is an aware datetime (default: the clock). Any number of processes may do so at once.
+        """
+        at = self._clock() if now is None else now
+        if not isinstance(at, datetime) or at.utcoffset() is None:
+            msg = "now: must be an aware datetime"
+            raise InputError(msg, field="now")
+        if type(limit) is not int or limit < 1:
+            msg = "limit: must be a whole number of at least 1"
+            raise InputError(msg, field="limit")
+        return one_pass(self.engines, at, limit)
+
+    def record_check(
+        self,
+        request_id: RequestId,
+        *,
+        check: str,
+        passed: bool,
+        actor: Actor,
+        evidence: Mapping[str, Any] | None = None,
+        seen: str | None = None,
+    ) -> MutationRequest:
+        """Say what an external check came to, with evidence; for services, and for people with `settings.check_role`.
+
+        `check` is the name of the check or the id of the requirement. With `seen`, the `digest` of the requirement, an
+        answer to other content raises StaleError. Raises SelfApprovalError for who stands behind the request,
+        NotAuthorizedError, NotFoundError, AlreadyDecidedError, ApprovalExpiredError, InvalidTransitionError.
+        """
+        check_actor(actor)
+        if type(passed) is not bool:
+            msg = "passed: must be True or False"
+            raise InputError(msg, field="passed")
+        command = RecordCheck(
+            actor=actor,
+            check=check,
+            passed=passed,
+            permission=self.settings.check_role,
+            digest=seen,
+            evidence=_checked(evidence, self.settings.max_payload_bytes),
+        )
+        return self._handler.decide(request_key(request_id), command, None)
+
+    def override_window(self, request_id: RequestId, *, actor: Actor, reason: str) -> MutationRequest:
+        """Let a request run outside its window, or during a freeze, in this round: an approval of its own.
+
+        For administrators and holders of `settings.window_override_role`, but not for who asked. Other requirements
+        stay, and so do `not_before` and `not_after`. Raises SelfApprovalError, NotAuthorizedError, AlreadyDecidedError.
+        """
+        check_actor(actor)
+        command = OverrideWindow(actor=actor, reason=reason, permission=self.settings.window_override_role)
+        return self._handler.decide(request_key(request_id), command, None)
+
+    def _begin_waiting(self, repository: Repository, executor: Executor, handler: Handler) -> None:
+        """Make the engines, and have executions look at windows and dependencies."""
+        self.agenda = Agenda(self.log)
+        self.calendars = Calendars(self.log, self._clock, self.settings)
+        conditions = Conditions(repository, self.calendars, _none_defined("quota"), _none_defined("checker"))
+        executor.hold, executor.check = conditions.hold, conditions.check
+        store = Store(self.log, repository, self.settings.budget_seconds)
+        self._engines = (
+            Expiries(self.agenda, store),
+            Dependencies(self.agenda, store, conditions),
+            Schedules(self.agenda, store, conditions),
+            Executions(self.agenda, handler, self.settings.execute_automatically),
+        )
+
+
+def _checked(evidence: Mapping[str, Any] | None, max_bytes: int) -> dict[str, Any]:
+    if evidence is not None and not isinstance(evidence, Mapping):
+        msg = f"evidence: {type(evidence).__name__} is not a JSON object"
+        raise InputError(msg, field="evidence")
+    given = dict(evidence or {})
+    check_json(given, field="evidence", max_bytes=max_bytes)
+    return given
+
+
+def _none_defined(what: str) -> Callable[[str], None]:
+    def refuse(name: str) -> None:
+        msg = f"there is no {what} {name}"
+        raise ConfigurationError(msg, **{what: name})
+
+    return refuse
