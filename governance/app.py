@@ -8,6 +8,7 @@ from governance.directory import Directory
 from governance.domain.catalog import AnyMutation
 from governance.domain.policies import Policy
 from governance.effects.handlers import EffectHandler
+from governance.intercepting import Interceptor
 from governance.settings import Settings
 
 
@@ -19,6 +20,7 @@ class App:
     policies: Iterable[Policy] = ()
     directory: Directory | None = None
     effect_handlers: Iterable[EffectHandler] = ()
+    interceptors: Iterable[Interceptor] = ()
     settings: Settings | None = None
 
     def open(self, url: str) -> Governance:
@@ -29,5 +31,6 @@ class App:
             policies=self.policies,
             directory=self.directory,
             effect_handlers=self.effect_handlers,
+            interceptors=self.interceptors,
             settings=self.settings,
         )

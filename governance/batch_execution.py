@@ -1,12 +1,13 @@
 """Executing batches: all in one transaction or not at all, or in order with what was done put right when one fails."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
 from governance.appending import Append
+from governance.batch_drift import drift_by, telling
 from governance.batching import Batch, Batches
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.batch import BatchState, evolve_batch
@@ -17,24 +18,21 @@ from governance.domain.batch_events import (
     BatchItemCompensated,
     BatchItemNotCompensated,
 )
-from governance.domain.changes import changed_paths
 from governance.domain.errors import (
     ConcurrencyError,
     GovernanceError,
     InvalidTransitionError,
-    NotDueError,
     NotReversibleError,
     OutcomeUnknownError,
     StoreUnavailableError,
 )
-from governance.domain.events import StateChanged, VersionResolved
 from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
 from governance.domain.terms import CompensationKind, Drift
 from governance.domain.values import Value, clean
 from governance.event_store.log import EventLog
-from governance.execution import MAX_DRIFT, Executor, Prepared, outcome_of
+from governance.execution import Executor, Prepared, outcome_of
 from governance.handling import Handler
 from governance.ids import new_id
 from governance.outcome import Outcome
@@ -155,8 +153,8 @@ class BatchExecutor:
                 return Together((), part, imagined=request.state_id in states)
             states[request.state_id] = part.state_after(now)
             earlier = drift[state.id]
-            made.append(_with_drift_of_batch(part, earlier) if earlier else part)
-            earlier.append(_drift(request, part.state_event, state.version + 1))
+            made.append(telling(part, earlier) if earlier else part)
+            earlier.append(drift_by(request, part.state_event, state.version + 1))
         return Together(tuple(made), None)
 
     def _append_together(self, batch: Batch, together: Together, actor: Actor, now: datetime) -> BatchOutcome:
@@ -282,21 +280,6 @@ def _why(failed: Prepared, imagined: bool) -> str:
     if imagined:
         why = f"after what the batch does to state {failed.state.id} before it: {why}"
     return clean(why)
-
-
-def _drift(request: MutationRequest, changed: StateChanged, version: int) -> Drift:
-    return Drift(version=version, request_id=request.id, paths=changed_paths(changed.change_set))
-
-
-def _with_drift_of_batch(part: Prepared, drift: Sequence[Drift]) -> Prepared:
-    """Return the part, telling also what earlier parts of the batch did to its state, which no stream holds yet."""
-    events = [_told(event, drift) if isinstance(event, VersionResolved) else event for event in part.events]
-    return replace(part, events=events)
-
-
-def _told(event: VersionResolved, drift: Sequence[Drift]) -> VersionResolved:
-    later = (each for each in drift if each.version > event.expected)
-    return event.model_copy(update={"drift": (*event.drift, *later)[:MAX_DRIFT]})
 
 
 def _refuse_held(request: MutationRequest, because: str | None) -> None:

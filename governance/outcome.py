@@ -15,7 +15,8 @@ class Outcome(Value):
     """What came of an execution.
 
     `resolution` says what came of comparing versions; it is None when it did not come to that: the request was still
-    pending, had been refused, or had expired. `change_set` and `effects` are empty unless `executed`.
+    pending, had been refused, or had expired. `change_set` and `effects` are empty unless `executed`. `failure` is the
+    error that the mutation raised, if it did.
     """
 
     request: MutationRequest
@@ -24,6 +25,7 @@ class Outcome(Value):
     change_set: ChangeSet = ()
     resulting_version: int | None = None
     effects: tuple[RecordedEffect, ...] = ()
+    failure: str | None = None
 
 
 class Preview(Value):

@@ -156,6 +156,14 @@ class ExecutionFailed(Part):
     final: bool
 
 
+class InterceptorFailed(Part):
+    """An interceptor raised an error."""
+
+    interceptor: str
+    stage: str
+    error: str
+
+
 class Rejected(Part):
     """The request ended without running."""
 

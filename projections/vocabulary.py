@@ -16,7 +16,7 @@ _DECISIONS: Final = (
     "ExecutionStarted", "Executed", "ExecutionFailed", "EffectDelivered", "EffectFailed", "GlassBroken", "Reviewed",
     "Rejected", "Canceled", "Expired", "Superseded", "Compensated", "CompensationFailed",
     "ApprovalReassigned", "Replaced", "EffectRetried", "EffectDropped",
-    "WindowOverridden",
+    "WindowOverridden", "InterceptorFailed",
 )  # fmt: skip
 """New names go to the end: rows hold the places."""
 

@@ -45,6 +45,7 @@ _ALLOWED: Final[dict[type[RequestEvent], frozenset[Status]]] = {
     events.VersionResolved: _APPROVED,
     events.Executed: _APPROVED,
     events.ExecutionFailed: _APPROVED,
+    events.InterceptorFailed: _ANY,
     events.Rejected: OPEN,
     events.Canceled: OPEN,
     events.Expired: OPEN,

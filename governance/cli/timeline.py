@@ -170,6 +170,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.VersionResolved: _resolved,
     events.Executed: lambda e: f"executed: made version {e.version} of {visible(e.state_id)}",
     events.ExecutionFailed: lambda e: f"attempt {e.attempt} failed{_quoted(e.error)}",
+    events.InterceptorFailed: lambda e: f"interceptor {visible(e.interceptor)} ({e.stage}) failed{_quoted(e.error)}",
     events.Rejected: lambda e: f"rejected ({visible(e.code)}){_quoted(e.reason)}",
     events.Canceled: lambda e: f"canceled{_quoted(e.reason)}",
     events.Expired: lambda e: f"expired at {e.expires_at:%Y-%m-%d %H:%M:%S}",

@@ -159,6 +159,18 @@ class ConcurrencyError(GovernanceError):
     rule = "concurrency"
 
 
+class InterceptedError(GovernanceError):
+    """An interceptor of the application blocked the execution, nothing was stored; `ids["interceptor"]` names it."""
+
+    rule = "interceptor"
+
+
+class BusyError(ConcurrencyError):
+    """As many executions as may run at once do run, and none ended in time; nothing of this call was stored."""
+
+    rule = "busy"
+
+
 class AlreadyExecutedError(InvalidTransitionError, ConcurrencyError):
     """The request has been executed already, by an earlier call or by the winner of a race."""
 

@@ -38,6 +38,7 @@ from governance.domain.terms import (
     CompensationLink,
     Drift,
     Fact,
+    InterceptorStage,
     ResolutionOutcome,
     Stale,
     Verdict,
@@ -140,6 +141,17 @@ class ExecutionFailed(ExecutionFact):
     final: bool
 
 
+class InterceptorFailed(ExecutionFact):
+    """An interceptor of the application raised an error after an execution, or what was to be one; nothing is changed.
+
+    `stage` is the hook that raised.
+    """
+
+    interceptor: str
+    stage: InterceptorStage
+    error: str
+
+
 class EndingFact(Fact):
     """An event about how the request ended, gave up or took a place, or was put right."""
 
@@ -239,6 +251,7 @@ RequestEvent = (
     | VersionResolved
     | Executed
     | ExecutionFailed
+    | InterceptorFailed
     | Rejected
     | Canceled
     | Expired

@@ -12,6 +12,7 @@ from governance.domain.values import Given, Id, Text, Value
 Stale = Literal["reject", "renew", "revalidate"]
 ResolutionOutcome = Literal["matched", "revalidated", "rejected_as_stale", "renewal_required"]
 CompensationKind = Literal["restore", "corrective"]
+InterceptorStage = Literal["after", "failed", "blocked"]
 
 
 class Verdict(Given):
