@@ -1,10 +1,10 @@
 """A crew: the threads that do the work of one engine, no more of it at a time than its limit allows."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Condition, Event, Thread
 from typing import Any
 
@@ -22,8 +22,6 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 AHEAD = 4
 """How many items a crew takes at once, as a multiple of its size, so that its threads never wait for the next look."""
-
-Job = Sequence[DueItem]
 
 
 class Crew:
@@ -48,7 +46,9 @@ class Crew:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._log: Any = structlog.get_logger("governance.worker").bind(engine=engine.name)
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._ready: SimpleQueue[str | None] = SimpleQueue()
+        self._groups: dict[str, deque[DueItem]] = {}
+        """What is to be done, by group; a group is in here once, until one thread has done all of it."""
         self._stopping = Event()
         self._changed = Condition()
         self._open = 0
@@ -64,11 +64,11 @@ class Crew:
         """Take on nothing more; what a thread has begun is finished, what nobody has begun is left to others."""
         with self._changed:
             self._stopping.set()
-            with suppress(Empty):
-                while True:
-                    self._open -= len(self._jobs.get_nowait() or ())
+            for items in self._groups.values():
+                self._open -= len(items)
+                items.clear()
             for _ in range(self.size):
-                self._jobs.put(None)
+                self._ready.put(None)
             self._changed.notify_all()
         self._wake.announce()
 
@@ -120,28 +120,35 @@ class Crew:
             return most - self._open if free and not self._stopping.is_set() else 0
 
     def _hand_out(self, items: Sequence[DueItem]) -> None:
-        groups: dict[str, list[DueItem]] = {}
-        for item in items:
-            groups.setdefault(item.group or f"\0{item.key}", []).append(item)
         with self._changed:
             if self._stopping.is_set():
                 return  # they come up again elsewhere
             self._open += len(items)
-            for job in groups.values():
-                self._jobs.put(job)
+            for item in items:
+                group = item.group or f"\0{item.key}"
+                if group not in self._groups:
+                    self._groups[group] = deque()
+                    self._ready.put(group)
+                self._groups[group].append(item)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            for item in job:
+        while (group := self._ready.get()) is not None:
+            while (item := self._next(group)) is not None:
                 try:
-                    if not self._stopping.is_set():
-                        self._perform(item)
+                    self._perform(item)
                 finally:
-                    self._done(1)
+                    self._done()
 
-    def _done(self, number: int) -> None:
+    def _next(self, group: str) -> DueItem | None:
         with self._changed:
-            self._open -= number
+            if self._groups[group]:
+                return self._groups[group].popleft()
+            del self._groups[group]
+            return None
+
+    def _done(self) -> None:
+        with self._changed:
+            self._open -= 1
             self._changed.notify_all()
 
     def _perform(self, item: DueItem) -> None:
