@@ -22,6 +22,7 @@ from governance.domain.errors import (
     ConcurrencyError,
     GovernanceError,
     InvalidTransitionError,
+    NotDueError,
     NotReversibleError,
     OutcomeUnknownError,
     StoreUnavailableError,

@@ -38,14 +38,18 @@ class BatchItem(Submission):
 
 
 class Batch(Value):
-    """A batch and its requests, in order; `digest` is that of everything that a yes to the whole is a yes to."""
+    """A batch and its requests, in order."""
 
     id: str
     atomic: bool
     status: str
     requests: tuple[MutationRequest, ...]
-    digest: str
     state: BatchState
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of everything that a yes to the whole is a yes to."""
+        return batch_digest(self.id, self.requests)
 
     @property
     def position(self) -> int | None:
@@ -92,16 +96,15 @@ class Batches:
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit the batch")
 
-    def get(self, batch_id: str) -> Batch:
-        """Return a batch with its requests as they are now; NotFoundError when there is none."""
+    def get(self, batch_id: str, *, fresh: bool = True) -> Batch:
+        """Return a batch with its requests, with `fresh` as they are now; NotFoundError when there is none."""
         state = self.state(batch_id)
-        requests = tuple(self._repository.request(each) for each in state.request_ids)
+        requests = tuple(self._repository.request(each, fresh=fresh) for each in state.request_ids)
         return Batch.model_construct(
             id=batch_id,
             atomic=state.atomic,
             status=state.status,
             requests=requests,
-            digest=batch_digest(batch_id, requests),
             state=state,
         )
 

@@ -241,6 +241,7 @@ PHASES = [each for each in settings().phases if each is not Phase.explain]
 """Explaining takes minutes here, and says little."""
 
 
+@pytest.mark.timeout(300 + 2 * EXAMPLES)
 @pytest.mark.parametrize(("database", "examples", "steps"), [("sqlite", EXAMPLES, 40), ("postgres", 3, 30)])
 def test_states_drift_and_are_put_right_as_the_model_says(
     request: pytest.FixtureRequest, database: str, examples: int, steps: int
