@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.benchmarks import growth, policies
+from scripts.benchmarks import batch, growth, policies
 from scripts.benchmarks.append import EACH_ON_ONE_CORE, PGBENCH, PGBENCH_16
 from scripts.benchmarks.contenders import COMMAND, CONFLICTS, CYCLE, PLAIN, PLAIN_CYCLE, RAW, RECORDER
 from scripts.benchmarks.cores import ON_ONE_CORE
@@ -74,6 +74,16 @@ FIGURES = (
         )
         for database in ("PostgreSQL", "SQLite")
         for name, count, wanted in ((policies.ONE, "one policy", 1.1), (policies.TEN, "ten policies", 1.25))
+    ),
+    *(
+        Figure(
+            f"batch of 100 in one transaction ÷ 100 single executions, {database}",
+            f"{database}, 1 caller, executing 100 requests",
+            batch.TOGETHER,
+            batch.SINGLY,
+            5,
+        )
+        for database in ("PostgreSQL", "SQLite")
     ),
 )
 
