@@ -8,6 +8,7 @@ KEY: Final = "idempotencyKey"
 BATCH: Final = "mutationBatch"
 CALENDAR: Final = "changeCalendar"
 QUOTA: Final = "quota"
+PLACE: Final = "mutationPlace"
 PERSONAL: Final = "personalData"
 
 
@@ -39,6 +40,11 @@ def quota_stream(key: str) -> str:
 def key_stream(key: str) -> str:
     """Return the stream that an idempotency key claims by being its first event."""
     return f"{KEY}-{key}"
+
+
+def place_stream(mutation_type: str, state_id: str) -> str:
+    """Return the stream of those who competed for being the newest request of a kind about a state."""
+    return f"{PLACE}-{mutation_type}:{state_id}"
 
 
 def personal_stream(subject: str) -> str:

@@ -10,9 +10,8 @@ from typing import Literal
 from governance.appending import Append
 from governance.directory import DirectoryLookup
 from governance.domain.catalog import Catalog
-from governance.domain.commands import Evaluation, Submit, Supersede
+from governance.domain.commands import Evaluation, Submit
 from governance.domain.compensation import consequences
-from governance.domain.decider import decide
 from governance.domain.errors import (
     ConcurrencyError,
     GovernanceError,
@@ -22,14 +21,13 @@ from governance.domain.errors import (
     UnknownEventError,
 )
 from governance.domain.events import KeyClaimed, Rejected, RequestEvent
-from governance.domain.lifecycle import OPEN, Status
+from governance.domain.lifecycle import Status
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
 from governance.domain.submission import created, judge
 from governance.evaluation import Evaluator
 from governance.event_store.log import EventLog
 from governance.execution import Executor, outcome_of
-from governance.handling import check_same_state
 from governance.ids import new_id
 from governance.intake import Submission, content_of, take_in
 from governance.outcome import Outcome
@@ -37,6 +35,7 @@ from governance.repository import Repository
 from governance.retrying import attempts
 from governance.settings import Settings
 from governance.streams import key_stream
+from governance.superseding import Superseder
 
 Mode = Literal["commit", "simulate", "validate"]
 
@@ -74,6 +73,7 @@ class Submitter:
         self._catalog = catalog
         self._evaluator = evaluator
         self._executor = executor
+        self._superseder = Superseder(log, repository, catalog, executor)
         self._settings = settings
         self._clock = clock
         self._directory = directory
@@ -131,7 +131,7 @@ class Submitter:
 
     def _commit(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
         append, request = begun.append, begun.request
-        self._link(command, append, request)
+        request = self._link(command, append, request)
         original = self._executor.original(request)
         if original is not None:
             ended = [each.event for each in append.recorded if isinstance(each.event, Rejected)]
@@ -163,20 +163,11 @@ class Submitter:
                 self._directory.check(opened.approval, request.requester)
         return Begun(append, request, state, evaluation)
 
-    def _link(self, command: Submit, append: Append, request: MutationRequest) -> None:
+    def _link(self, command: Submit, append: Append, request: MutationRequest) -> MutationRequest:
         if command.idempotency_key is not None:
             claimed = KeyClaimed(request_id=request.id, content_digest=self._content(command))
             append.add(key_stream(command.idempotency_key), 0, [claimed], causation_id=request.id)
-        if command.supersedes is None:
-            return
-        old = self._repository.request(command.supersedes)
-        check_same_state(old, request)
-        if request.status in OPEN:
-            events = decide(Supersede(actor=command.actor, by=request.id), old, append.at)
-            append.add_to(old, events, causation_id=request.id)
-            put_right = self._executor.original(old)
-            if put_right is not None:
-                append.add_to(put_right, consequences(old, put_right, events), causation_id=old.id)
+        return self._superseder.supersede(command, append, request)
 
     def _content(self, command: Submit) -> str:
         return self._catalog.keyed(command.actor.id, content_of(command))

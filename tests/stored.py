@@ -35,6 +35,7 @@ from governance.domain.events import (
     InterceptorFailed,
     KeyClaimed,
     PendingApproval,
+    PlaceTaken,
     PoliciesEvaluated,
     QuorumReached,
     Rejected,
@@ -214,6 +215,7 @@ SAMPLES: dict[str, Event] = {
     "EffectRetried": EffectRetried(effect_id=f"{REQUEST_ID}:0", reason=WHY),
     "EffectDropped": EffectDropped(effect_id=f"{REQUEST_ID}:0", reason=WHY),
     **CONDITIONS,
+    "PlaceTaken": PlaceTaken(request_id=REQUEST_ID, besides=(OTHER_ID,)),
     "KeyClaimed": KeyClaimed(request_id=REQUEST_ID, content_digest=DIGEST),
     "BatchCreated": BatchCreated(requests=(REQUEST_ID, OTHER_ID), atomic=True, reason=WHY),
     "BatchExecuted": BatchExecuted(),
@@ -227,6 +229,7 @@ STREAMS = {
     **CONDITION_STREAMS,
     "StateChanged": "governedState-tenant-42:roles",
     "KeyClaimed": "idempotencyKey-deploy-77/grant",
+    "PlaceTaken": "mutationPlace-grant_admin:tenant-42:roles",
     "SubjectForgotten": "personalData-ada",
     **dict.fromkeys((topic for topic in SAMPLES if topic.startswith("Batch")), f"mutationBatch-{BATCH_ID}"),
 }

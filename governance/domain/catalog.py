@@ -23,7 +23,16 @@ from governance.domain.values import Given, Id, Ids
 AnyMutation = Mutation[Any]
 T = TypeVar("T")
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
-_RESERVED = ("mutation_type", "mutation_version", "category", "risk", "tags", "blast_radius", "reversibility")
+_RESERVED = (
+    "mutation_type",
+    "mutation_version",
+    "category",
+    "risk",
+    "tags",
+    "blast_radius",
+    "reversibility",
+    "newest_wins",
+)
 
 
 class Catalog:
@@ -53,6 +62,10 @@ class Catalog:
     def mutations(self) -> Mapping[str, type[AnyMutation]]:
         """Return the mutations that can be submitted, by type name."""
         return {name: each for name, each in sorted(self._mutations.items()) if each is not Restore}
+
+    def newest_wins(self, stored: StoredMutation) -> bool:
+        """Return whether the newest request of a mutation takes the place of older ones that wait."""
+        return self._mutations[stored.type].newest_wins
 
     def state_type(self, mutation: type[AnyMutation]) -> str:
         """Return the name of the type of state that a mutation changes."""
@@ -214,11 +227,17 @@ class _Declared(Given):
     mutation_type: Id
     mutation_version: int = Field(ge=1, le=1_000_000)
     tags: Ids
+    newest_wins: bool
 
 
 def _check_declared(mutation: type[AnyMutation]) -> None:
     try:
-        _Declared(mutation_type=mutation.mutation_type, mutation_version=mutation.mutation_version, tags=mutation.tags)
+        _Declared(
+            mutation_type=mutation.mutation_type,
+            mutation_version=mutation.mutation_version,
+            tags=mutation.tags,
+            newest_wins=mutation.newest_wins,
+        )
         mutation.declared_intent()
     except (InputError, TypeError) as error:
         msg = f"{mutation.__name__} says nonsense of itself: {error}"

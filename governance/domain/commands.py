@@ -183,11 +183,12 @@ class Expire(Given):
 
 
 class Supersede(Given):
-    """Put another request in this one's place."""
+    """Put another request in this one's place; `newest_wins`: because the mutation says so, whoever asked for it."""
 
     name: Literal["supersede"] = "supersede"
     actor: GivenActor
     by: Id
+    newest_wins: bool = False
 
 
 class Replace(Value):

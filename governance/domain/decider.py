@@ -107,6 +107,8 @@ def _decide_aside(
 
 def _ended_by_owner(request: MutationRequest, command: Cancel | Supersede) -> Canceled | Superseded:
     actor = command.actor
+    if isinstance(command, Supersede) and command.newest_wins:
+        return Superseded(by=command.by)
     if actor.people & request.requester.people or actor.kind in ADMINISTRATORS:
         return Superseded(by=command.by) if isinstance(command, Supersede) else Canceled(reason=command.reason)
     msg = f"{actor.id} may not {command.name} request {request.id}: only {request.requester.id} or an administrator may"

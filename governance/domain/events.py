@@ -224,6 +224,17 @@ class StateChanged(Fact):
     request_id: str
 
 
+class PlaceTaken(Fact):
+    """A request became the newest of its kind about a state, where the newest wins over those that still wait.
+
+    `besides` are older ones that had been approved by then and keep their place.
+    """
+
+    category: ClassVar[str] = "place"
+    request_id: str
+    besides: tuple[str, ...] = ()
+
+
 class KeyClaimed(Fact):
     """An idempotency key belongs to this request; it can be claimed once, being the first event of its stream."""
 
@@ -264,5 +275,5 @@ RequestEvent = (
 )
 """What the stream of a mutation request holds."""
 
-Event = RequestEvent | BatchEvent | CalendarEvent | QuotaEvent | StateChanged | KeyClaimed | PersonalEvent
+Event = RequestEvent | BatchEvent | CalendarEvent | QuotaEvent | StateChanged | KeyClaimed | PlaceTaken | PersonalEvent
 """What the store holds."""

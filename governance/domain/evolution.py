@@ -29,6 +29,7 @@ from governance.domain.events import (
     InterceptorFailed,
     KeyClaimed,
     PendingApproval,
+    PlaceTaken,
     PoliciesEvaluated,
     QuorumReached,
     RequestEvent,
@@ -72,7 +73,7 @@ def replay(history: Iterable[Recorded], start: MutationRequest | None = None) ->
 
 def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -> MutationRequest:
     event = recorded.event
-    if isinstance(event, (StateChanged, KeyClaimed, BatchFact, CalendarFact, QuotaFact, SubjectForgotten)):
+    if isinstance(event, (StateChanged, KeyClaimed, PlaceTaken, BatchFact, CalendarFact, QuotaFact, SubjectForgotten)):
         msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a mutation request"
         raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
     request = request or _begun(recorded)

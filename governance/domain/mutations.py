@@ -21,6 +21,8 @@ class Mutation(BaseModel, Generic[S], metaclass=Refusing):
 
     `apply` must be pure: it is run on submission to show what would change, and again at execution, perhaps in another
     process at a later time. Fields are strict (`true` is not 1), immutable, and have to survive storage as JSON.
+
+    With `newest_wins`, a new request takes the place of older ones of this type about the same state that still wait.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
@@ -32,6 +34,7 @@ class Mutation(BaseModel, Generic[S], metaclass=Refusing):
     tags: ClassVar[tuple[str, ...]] = ()
     blast_radius: ClassVar[BlastRadius | Scope] = "single"
     reversibility: ClassVar[Reversibility | None] = None
+    newest_wins: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
