@@ -40,6 +40,8 @@ _CURRENT = "SELECT coalesce(max(number), 0) FROM governance_schema"
 _SCHEMA = "CREATE TABLE IF NOT EXISTS governance_schema (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
 _RECORD = "INSERT INTO governance_schema (number, name) VALUES (?, ?)"
 NO_LIMIT = -1
+LONGEST_PAUSE = 5
+"""How much longer than `file_poll_seconds` the pauses of a reader get that waits for long."""
 _INHERITED: list[SqliteConnections] = []
 
 Answer = TypeVar("Answer")
@@ -114,15 +116,16 @@ class SqliteRecorder(EventRecorder):
 
     def wait_for_append(self, after: int, timeout: float) -> bool:
         """Waits up to `timeout` seconds for an event above the position."""
-        deadline = Deadline.after(timeout)
+        deadline, pause = Deadline.after(timeout), self.settings.file_poll_seconds
         while True:
             seen = self._signal.seen()
             if (self.max_notification_id() or 0) > after:
                 return True
             if deadline.passed():
                 return False
-            # This process is woken by its own appends and looks for those of others.
-            look_again = Deadline.after(self.settings.file_poll_seconds)
+            # This process is woken by its own appends and looks for those of others, the less often the longer it waits.
+            look_again = Deadline.after(pause)
+            pause = min(pause * 1.3, self.settings.file_poll_seconds * LONGEST_PAUSE)
             self._signal.wait(seen, min(deadline, look_again, key=attrgetter("at")))
 
     def open_writers(self) -> tuple[OpenWriter, ...]:

@@ -17,7 +17,7 @@ class WorkerLimits(BaseSettings):
     """How many requests this worker executes at the same time."""
     concurrency: Mapping[str, int] = Field(default_factory=dict)
     """How many items of an engine are worked on at the same time, by the engine's name; 8 unless named here."""
-    poll_seconds: float = Field(default=0.5, gt=0)
+    poll_seconds: float = Field(default=0.75, gt=0)
     """How often a worker looks for work that time alone has made due, and that it was not woken for."""
     drain_seconds: float = Field(default=4.0, ge=0)
     """How long a worker that is told to stop finishes what it has begun; the rest comes up again elsewhere."""
