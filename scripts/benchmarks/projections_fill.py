@@ -9,7 +9,8 @@ from pathlib import Path
 
 from eventsourcing.persistence import StoredEvent
 
-from governance import Governance, Intent, approval
+from governance import Governance, Intent, MutationRequest, approval
+from governance.domain.request import content_digest, requirement_digest
 from governance.event_store.connect import open_recorder
 from governance.event_store.settings import RecorderSettings
 from governance.ids import new_id
@@ -28,10 +29,18 @@ class Pattern:
 
     id: str
     events: tuple[tuple[str, int, str, bytes], ...]
+    request: MutationRequest
+
+    def _digests(self, state_id: str) -> dict[str, str]:
+        """Return by which digests those of what was approved are replaced, for another state."""
+        other = content_digest(self.request.model_copy(update={"state_id": state_id}))
+        return {each.digest: requirement_digest(other, each.asked) for each in self.request.requirements}
 
     def copies(self, number: int, now: datetime) -> Iterator[StoredEvent]:
         """Yield the events of a request like it, of another person about another state."""
-        given = {self.id: new_id(now), STATE: f"state-{number:08}", PERSON: f"person-{10 + number % PEOPLE}"}
+        state_id = f"state-{number:08}"
+        person = f"person-{10 + number % PEOPLE}"
+        given = {self.id: new_id(now), STATE: state_id, PERSON: person, **self._digests(state_id)}
         for stream, version, topic, state in self.events:
             text = f"{stream}\n{state.decode()}"
             for old, new in given.items():
@@ -68,7 +77,7 @@ def _pattern(file: Path, ending: str) -> Pattern:
         request = _played(governance, ending)
         stored = governance.log.stored(0, 100)
         events = [(str(each.originator_id), each.originator_version, each.topic, each.state) for each in stored]
-    return Pattern(request, tuple(events))
+        return Pattern(request, tuple(events), governance.request(request))
 
 
 def _played(governance: Governance, ending: str) -> str:
