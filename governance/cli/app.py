@@ -3,17 +3,10 @@
 from governance.cli import submit  # isort: skip
 from governance.cli import decide, drift, waiting, powers, execute  # isort: skip
 from governance.cli import read, listing  # isort: skip
-from governance.cli import (
-    audit,
-    audit_checkpointing,
-    audit_proving,
-    audit_exporting,
-    audit_erasing,
-    audit_archiving,
-    keys,
-)  # isort: skip
+from governance.cli import audit, audit_checkpointing, audit_proving, audit_exporting  # isort: skip
+from governance.cli import audit_archiving, audit_erasing, keys  # isort: skip
 from governance.cli import database, demo  # isort: skip
-from governance.cli import effects, policy, worker  # isort: skip
+from governance.cli import batches, effects, policy, worker  # isort: skip
 from governance.cli import due, window  # isort: skip
 from governance.cli.groups import ASK, AUDIT, LOOK, RUN, STORE, app
 from projections import cli as views

@@ -5,24 +5,26 @@ append    from pgbench to the whole command path, by callers and processes; conf
           with --slow-disk 1 on a server of its own whose disk writes take 1 ms longer
 growth    one command on a store with 10 thousand requests and on one with a million
 policies  what asking one policy, or ten, adds to a submission
+batch     a hundred executions one by one, and as a batch in one transaction
 projections  rebuilds beside the library's runner, lists, and what writers notice; --events 1000000,10000000
+audit     replays, verifications and proofs beside reading the raw rows, and what writers notice; --events 1000000
 all       all of these
 report    writes docs/reference/performance.md from the JSON of runs: scripts/bench report a.json b.json
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from scripts.benchmarks import append, growth, limits, loop, pages, policies, projections, report
+from scripts.benchmarks import append, audit, batch, growth, limits, loop, pages, policies, projections, report
 from scripts.benchmarks.measure import Rate, Table, interleaved
 from scripts.benchmarks.servers import database
 
-TABLES = ("loop", "append", "growth", "policies", "projections", "all")
+TABLES = ("loop", "append", "growth", "policies", "batch", "projections", "audit", "all")
 DEFAULT_CALLERS = {"loop": (1, 16), "append": (1, 4, 16, 64), "all": (1, 4, 16, 64)}
 
 
@@ -64,12 +66,21 @@ def tables(options: argparse.Namespace, url: str, folder: Path, console: Console
         yield from loop.tables(url, folder, [each for each in callers if each in (1, 16)] or callers, seconds)
     if chosen in ("policies", "all"):
         yield from policies.tables(url, folder, seconds)
+    if chosen in ("batch", "all"):
+        yield from batch.tables(url, folder, seconds)
+    yield from _on_filled_stores(options, url, folder, lambda text: console.print(text, style="dim"))
+
+
+def _on_filled_stores(
+    options: argparse.Namespace, url: str, folder: Path, say: Callable[[str], None]
+) -> Iterator[Table]:
+    chosen, seconds = options.table, options.seconds
     if chosen in ("growth", "all"):
-        yield from growth.tables(url, seconds, options.requests, lambda text: console.print(text, style="dim"))
+        yield from growth.tables(url, seconds, options.requests, say)
     if chosen in ("projections", "all"):
-        yield from projections.tables(
-            url, folder, seconds, options.events, lambda text: console.print(text, style="dim")
-        )
+        yield from projections.tables(url, folder, seconds, options.events, say)
+    if chosen in ("audit", "all"):
+        yield from audit.tables(url, folder, seconds, options.events, say)
 
 
 def arguments() -> argparse.Namespace:

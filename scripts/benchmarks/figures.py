@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.benchmarks import batch, growth, policies
+from scripts.benchmarks import audit, batch, growth, policies
 from scripts.benchmarks.append import EACH_ON_ONE_CORE, PGBENCH, PGBENCH_16
 from scripts.benchmarks.contenders import COMMAND, CONFLICTS, CYCLE, PLAIN, PLAIN_CYCLE, RAW, RECORDER
 from scripts.benchmarks.cores import ON_ONE_CORE
@@ -84,6 +84,17 @@ FIGURES = (
             5,
         )
         for database in ("PostgreSQL", "SQLite")
+    ),
+    *(
+        Figure(what, f"{title}, {database}", ours, raw, wanted)
+        for database in ("PostgreSQL", "SQLite")
+        for what, title, ours, raw, wanted in (
+            (f"replay ÷ raw rows, {database}", audit.REPLAY_TITLE, audit.FOLD_ALL, audit.RAW_STREAMS, 0.3),
+            (f"verify hashes and tree ÷ raw rows, {database}", audit.VERIFY_TITLE, audit.HASH_ALL, audit.RAW, 0.3),
+        )
+    ),
+    Figure(
+        "life cycles with a checkpoint every second ÷ without", audit.WRITERS, audit.CHECKPOINTED, audit.ALONE, 0.95
     ),
 )
 
