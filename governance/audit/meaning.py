@@ -13,11 +13,12 @@ from governance.domain.batch_events import BatchCreated
 from governance.domain.changes import diff, equal_changes
 from governance.domain.digest import digest
 from governance.domain.errors import GovernanceError
-from governance.domain.events import Created, KeyClaimed, StateChanged
+from governance.domain.events import Created, ExternalStateChanged, KeyClaimed, StateChanged
+from governance.domain.personal_events import SubjectForgotten
 from governance.domain.recorded import Recorded
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows, Row
-from governance.streams import BATCH, KEY, REQUEST, STATE, category
+from governance.streams import BATCH, KEY, PERSONAL, REQUEST, STATE, category, personal_stream
 
 _CLAIMS_AT_ONCE: Final = 500
 
@@ -61,7 +62,13 @@ class Meaning:
         first = next(events, None)
         if first is None:
             return
-        kinds = {REQUEST: self._request, STATE: self._state, KEY: self._key, BATCH: self._batch}
+        kinds = {
+            REQUEST: self._request,
+            STATE: self._state,
+            KEY: self._key,
+            BATCH: self._batch,
+            PERSONAL: self._personal,
+        }
         check = kinds.get(category(first.stream))
         whole = _chained(first, events)
         yield from check(whole) if check else whole
@@ -89,7 +96,8 @@ class Meaning:
                 self._wrong(recorded, "the digest is not that of the value")
             if before is not None and not equal_changes(diff(before.value, event.value), event.change_set):
                 self._wrong(recorded, "the change set is not the difference to the version before")
-            self._claims.append(links.of_state(recorded, event))
+            if event.request_id or not isinstance(event, ExternalStateChanged):
+                self._claims.append(links.of_state(recorded, event))
             before = event
             yield recorded
 
@@ -100,6 +108,16 @@ class Meaning:
                 self._wrong(recorded, "a key is claimed once, and nothing follows")
                 continue
             self._claims.append(links.of_key(recorded, event))
+            yield recorded
+
+    def _personal(self, events: Iterator[Recorded]) -> Iterator[Recorded]:
+        for recorded in events:
+            event = recorded.event
+            if not isinstance(event, SubjectForgotten) or personal_stream(event.subject) != recorded.stream:
+                self._wrong(recorded, f"{type(event).__name__} does not say that the data of this person was erased")
+            elif back := self._rows.living_keys(event.keys):
+                told = f"the key {back[0]} was destroyed and is back, as from a backup: forget {event.subject} again"
+                self._wrong(recorded, told, kind="key")
             yield recorded
 
     def _batch(self, events: Iterator[Recorded]) -> Iterator[Recorded]:

@@ -124,6 +124,16 @@ class AuditRows:
         given = (json.dumps(list(streams)), json.dumps(list(topics)))
         return self._connection.ask(f"{_COLUMNS}{where} ORDER BY stream, version", given)
 
+    def living_keys(self, keys: Sequence[str]) -> list[str]:
+        """Return which of these keys of personal data are there and not destroyed."""
+        question = "SELECT id FROM {schema}governance_personal_keys WHERE secret IS NOT NULL AND id "
+        if self._on_postgres:
+            found = self._connection.ask(f"{question} = ANY(?) ORDER BY id", (list(keys),))
+        else:
+            several = "IN (SELECT value FROM json_each(?)) ORDER BY id"
+            found = self._connection.ask(f"{question} {several}", (json.dumps(list(keys)),))
+        return [each if isinstance(each, str) else bytes(each).decode() for (each,) in found]
+
     def _text(self, stored: bytes) -> object:
         return stored.decode() if self._on_postgres else stored
 

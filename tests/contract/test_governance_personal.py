@@ -278,3 +278,22 @@ def test_many_at_once_make_one_key(store_url: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: PersonalKeys(store_url).of("ada"), range(16)))
     assert len(found) == 1
+
+
+def test_a_key_that_comes_back_from_a_backup_is_found_and_destroyed_again(store_url: str, tmp_path: Path) -> None:
+    with opened(store_url) as governance:
+        hired(governance)
+        with AuditConnection(store_url) as connection:
+            kept = connection.ask("SELECT id, secret FROM {schema}governance_personal_keys WHERE subject = ?", ("ada",))
+            done = governance.forget("ada", actor=ALAN, reason="asked")
+            connection.ask(
+                "UPDATE {schema}governance_personal_keys SET secret = ? WHERE id = ?", (kept[0][1], done.keys[0])
+            )
+    signed = Keyed(store_url, tmp_path)
+    (problem,) = signed.verify().problems
+    assert (problem.kind, problem.position) == ("key", done.position)
+    with opened(store_url) as governance:
+        assert governance.state(TEAM).value.people[0].email == "ada@example.org"
+        assert governance.forget("ada", actor=ALAN, reason="asked") == done
+        assert governance.state(TEAM).value.people[0].email == "[erased]"
+    assert signed.verify().problems == ()
