@@ -21,10 +21,10 @@ from governance.domain.request import MutationRequest
 from governance.domain.requirements import Requirement
 from governance.domain.terms import CompensationKind, Stale
 from governance.drifting import DriftCommands, DriftReader
-from governance.effects.engine import EffectsEngine
-from governance.effects.handlers import EffectHandler, Handlers
+from governance.effects.handlers import EffectHandler
 from governance.effects.operating import Effects
 from governance.engines.engine import Engine
+from governance.engines.reconciling import Reconciliations
 from governance.erasing import Erasure
 from governance.evaluation import Evaluator
 from governance.event_store.connect import open_recorder
@@ -33,6 +33,8 @@ from governance.event_store.personal_keys import PersonalKeys
 from governance.event_store.sealing import Vault
 from governance.event_store.settings import RecorderSettings
 from governance.execution import Executor
+from governance.external.commands import ExternalCommands
+from governance.external.stores import StateStore
 from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import Submission, check_actor
@@ -46,7 +48,7 @@ from governance.submitting import Mode, Submitter
 from governance.waiting import Waiting
 
 
-class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Effects, Waiting):
+class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Effects, Waiting, ExternalCommands):
     """Puts every change of governed state under governance; open one a process and share it between threads."""
 
     def __init__(
@@ -57,6 +59,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
         effect_handlers: Iterable[EffectHandler] = (),
+        state_stores: Iterable[StateStore] = (),
         interceptors: Iterable[Interceptor] = (),
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -80,7 +83,9 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         self._handler = Handler(
             log, self._repository, self._executor, self._clock, self.settings.budget_seconds, self._directory
         )
-        self._batches = Batches(log, self._repository, self._submitter, self._clock, self.settings.budget_seconds)
+        self._batches = Batches(
+            *(log, self._repository, self._submitter, self._clock, self.settings.budget_seconds), self._handler.vouched
+        )
         self._automatic = AutomaticCompensation(
             *(log, self._repository, self.catalog, self._executor, self._submitter, self._handler, self._clock),
             budget_seconds=self.settings.budget_seconds,
@@ -95,19 +100,10 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
             self._clock,
             self.settings.budget_seconds,
         )
-        self.effects_engine = EffectsEngine(
-            log,
-            self._repository,
-            self._handler,
-            Handlers(effect_handlers),
-            self.settings,
-            self._clock,
-            on_parked=lambda request, effect: self._automatic.put_right(
-                request.id, actor=SYSTEM, reason=f"effect {effect} could not be delivered", key=effect
-            ),
-        )
+        self._begin_effects(self._repository, effect_handlers)
+        elsewhere = self._begin_elsewhere(self._repository, self._executor, state_stores)
         self._begin_waiting(self._repository, self._executor, self._handler)
-        self._states = StateReader(log, self._repository, self.catalog)
+        self._states = StateReader(log, self._repository, self.catalog, elsewhere)
         self._drifts = DriftReader(log, self._repository, self._executor, self._clock)
 
     @classmethod
@@ -119,6 +115,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
         effect_handlers: Iterable[EffectHandler] = (),
+        state_stores: Iterable[StateStore] = (),
         interceptors: Iterable[Interceptor] = (),
         settings: Settings | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -147,6 +144,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
                 policies=policies,
                 directory=directory,
                 effect_handlers=effect_handlers,
+                state_stores=state_stores,
                 interceptors=interceptors,
                 settings=chosen,
                 clock=clock,
@@ -179,7 +177,8 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
     @property
     def engines(self) -> tuple[Engine, ...]:
         """Return all engines of due work, in the order in which one pass goes through them."""
-        return (*self._engines, self.effects_engine)
+        reconciliations = Reconciliations(self.agenda, self._repository, self._external)
+        return (*self._engines, reconciliations, self.effects_engine)
 
     def register_policies(self, *policies: Policy) -> None:
         """Put more policies in force; they count from the next command on, and change the digest of the set."""
@@ -237,7 +236,10 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         Takes what `submit` takes and raises what it raises. `executed` is False when something is open or a rule said
         no; `request.status` tells which.
         """
-        return self._submitter.run(_submission(locals()))
+        given = _submission(locals())
+        if self._external.states.changed_by(mutation):
+            return self._run_elsewhere(given)
+        return self._submitter.run(given)
 
     def execute(self, request_id: RequestId, *, actor: Actor) -> Outcome:
         """Resolve the version and run the approved mutation, exactly once.

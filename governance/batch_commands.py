@@ -7,6 +7,7 @@ from uuid import UUID
 from governance.batch_execution import BatchExecutor, BatchOutcome
 from governance.batching import Batch, Batches, BatchItem
 from governance.domain.actors import Actor
+from governance.domain.commands import SubmitBatch
 from governance.ids import request_key
 
 
@@ -17,7 +18,13 @@ class BatchCommands:
     _batch_executor: BatchExecutor
 
     def submit_batch(
-        self, items: Iterable[BatchItem | Mapping[str, Any]], *, atomic: bool, actor: Actor, reason: str
+        self,
+        items: Iterable[BatchItem | Mapping[str, Any]],
+        *,
+        atomic: bool,
+        actor: Actor,
+        reason: str,
+        idempotency_key: str | None = None,
     ) -> Batch:
         """Ask for up to 1,000 mutations at once; all requests are stored in one transaction, or none is.
 
@@ -25,9 +32,11 @@ class BatchCommands:
         the batch. Each request passes policies and asks for approvals of its own. `atomic=True` executes all in one
         transaction over all states or not at all; `atomic=False` in order, putting right what was done if one fails.
 
-        Raises InputError for an empty batch and, naming the item, whatever `submit` raises.
+        With an `idempotency_key`, the same content again returns the same batch, other content raises
+        IdempotencyConflictError. Raises InputError for an empty batch and, naming the item, whatever `submit` raises.
         """
-        return self._batches.submit(items, atomic=atomic, actor=actor, reason=reason)
+        asked = SubmitBatch(atomic=atomic, actor=actor, reason=reason, idempotency_key=idempotency_key)
+        return self._batches.submit(items, asked)
 
     def batch(self, batch_id: str | UUID) -> Batch:
         """Return a batch with its requests as they are now; NotFoundError when there is none."""

@@ -1,6 +1,6 @@
 """Batches: submitted in one transaction, approved as a whole or item by item, executed together or in order."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import Any
@@ -11,13 +11,15 @@ from governance.appending import Append
 from governance.domain.actors import Actor
 from governance.domain.batch import BatchState, batch_digest, evolve_batch
 from governance.domain.batch_events import BatchCreated
-from governance.domain.commands import Approve
+from governance.domain.commands import Approve, Command, SubmitBatch
 from governance.domain.decider import decide
+from governance.domain.digest import digest
 from governance.domain.errors import ConcurrencyError, GovernanceError, InputError, NotFoundError, StaleError
 from governance.domain.lifecycle import Status
 from governance.domain.request import MutationRequest
 from governance.domain.values import Value
 from governance.event_store.log import EventLog
+from governance.idempotency import claim, claimant
 from governance.ids import new_id
 from governance.intake import Submission
 from governance.repository import Repository
@@ -67,34 +69,52 @@ class Batches:
         submitter: Submitter,
         clock: Callable[[], datetime],
         budget_seconds: float,
+        vouched: Callable[[MutationRequest, Command], Command],
     ) -> None:
         self._log = log
         self._repository = repository
         self._submitter = submitter
         self._clock = clock
         self._budget_seconds = budget_seconds
+        self._vouched = vouched
 
-    def submit(
-        self, items: Iterable[BatchItem | Mapping[str, Any]], *, atomic: bool, actor: Actor, reason: str
-    ) -> Batch:
-        """Return the new batch, all of it stored in one transaction, or nothing."""
-        given = [_completed(item, actor, reason) for item in items]
+    def submit(self, items: Iterable[BatchItem | Mapping[str, Any]], asked: SubmitBatch) -> Batch:
+        """Return the new batch, all of it stored in one transaction, or the earlier one of the same key."""
+        given = [_completed(item, asked.actor, asked.reason) for item in items]
         if not 1 <= len(given) <= MAX_ITEMS:
             msg = f"items: a batch has 1 to {MAX_ITEMS:,} items, not {len(given):,}"
             raise InputError(msg, field="items")
         lost: ConcurrencyError | None = None
         for _ in attempts(self._budget_seconds):
-            now = self._clock()
-            batch_id, append = new_id(now), Append(new_id(now), actor, now)
-            requests = [self._begin(number, item, append, batch_id) for number, item in enumerate(given)]
-            created = BatchCreated(requests=tuple(each.id for each in requests), atomic=atomic, reason=reason)
-            append.add(batch_stream(batch_id), 0, [created], correlation_id=batch_id)
+            earlier = self._earlier(given, asked)
+            if earlier is not None:
+                return self.get(earlier)
             try:
-                append.store_all(self._log, self._repository, requests)
-                return self.get(batch_id)
+                return self._store(given, asked)
             except ConcurrencyError as error:
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit the batch")
+
+    def _store(self, given: Sequence[Submission], asked: SubmitBatch) -> Batch:
+        now = self._clock()
+        batch_id, append = new_id(now), Append(new_id(now), asked.actor, now)
+        requests = [self._begin(number, item, append, batch_id) for number, item in enumerate(given)]
+        ids = tuple(each.id for each in requests)
+        created = BatchCreated(requests=ids, atomic=asked.atomic, reason=asked.reason)
+        append.add(batch_stream(batch_id), 0, [created], correlation_id=batch_id)
+        if asked.idempotency_key is not None:
+            claim(append, asked.idempotency_key, "batch", batch_id, self._content(given, asked))
+        append.store_all(self._log, self._repository, requests)
+        return self.get(batch_id)
+
+    def _earlier(self, given: Sequence[Submission], asked: SubmitBatch) -> str | None:
+        if asked.idempotency_key is None:
+            return None
+        return claimant(self._log, asked.idempotency_key, "batch", lambda: self._content(given, asked))
+
+    def _content(self, given: Sequence[Submission], asked: SubmitBatch) -> str:
+        items = [self._submitter.content(each) for each in given]
+        return digest({"items": items, "atomic": asked.atomic, "reason": asked.reason, "actor": asked.actor.id})
 
     def get(self, batch_id: str, *, fresh: bool = True) -> Batch:
         """Return a batch with its requests, with `fresh` as they are now; NotFoundError when there is none."""
@@ -135,7 +155,7 @@ class Batches:
             append = Append(new_id(now), actor, now)
             command = Approve(actor=actor, comment=comment)
             pending = [each for each in batch.requests if each.status is Status.PENDING]
-            approved = [append.add_to(each, decide(command, each, now)) for each in pending]
+            approved = [append.add_to(each, decide(self._vouched(each, command), each, now)) for each in pending]
             if not approved:
                 msg = f"no request of batch {batch_id} waits for approval"
                 raise InputError(msg, field="batch_id")

@@ -3,24 +3,36 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
+from typing import Protocol
 
 from governance.appending import Append
 from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
 from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Replace, Review, Supersede
 from governance.domain.compensation import consequences
-from governance.domain.decider import decide
+from governance.domain.decider import check_certain, decide
 from governance.domain.errors import ConcurrencyError, GovernanceError, InputError
 from governance.domain.events import RequestEvent
 from governance.domain.lifecycle import check_command
 from governance.domain.request import MutationRequest
 from governance.domain.requirements import Approver
 from governance.event_store.log import EventLog
-from governance.execution import Executor, outcome_of
+from governance.execution import Executor, External, Prepared, outcome_of
 from governance.ids import new_id
 from governance.outcome import Outcome
 from governance.repository import Repository
 from governance.retrying import attempts
+
+
+class Elsewhere(Protocol):
+    """How an approved request is executed on a state that lives in another system."""
+
+    @property
+    def states(self) -> External:
+        """Return what is known of such states."""
+
+    def run(self, prepared: Prepared, actor: Actor, now: datetime) -> Outcome:
+        """Execute it there and return what came of it."""
 
 
 class Handler:
@@ -41,6 +53,7 @@ class Handler:
         self._clock = clock
         self._budget_seconds = budget_seconds
         self._directory = directory
+        self.elsewhere: Elsewhere | None = None
 
     def decide(self, request_id: str, command: Command, expected_version: int | None) -> MutationRequest:
         """Return the request after the command. Tries again after a lost race, but never across a new round.
@@ -120,7 +133,7 @@ class Handler:
         raise lost or _out_of_time(request_id)
 
     def _append(self, request: MutationRequest, command: Command) -> MutationRequest:
-        command = self._vouched(request, command)
+        command = self.vouched(request, command)
         now = max(self._clock(), request.updated_at)
         append = Append(new_id(now), command.actor, now)
         decided = self._added(append, request, decide(command, request, now))
@@ -136,7 +149,7 @@ class Handler:
             append.add_to(original, consequences(request, original, events), causation_id=request.id)
         return after
 
-    def _vouched(self, request: MutationRequest, command: Command) -> Command:
+    def vouched(self, request: MutationRequest, command: Command) -> Command:
         """Return the command with its actor as the directory knows them, where roles and groups give a right."""
         if self._directory is None:
             return command
@@ -152,11 +165,18 @@ class Handler:
     def _execute(self, request: MutationRequest, actor: Actor, at: datetime, *, fresh: bool) -> Outcome | None:
         """Return the outcome, or None when it is no execution and what is in memory may be behind the store."""
         check_command("execute", request.status, request.id)
+        check_certain(request, "execute")
         state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
         now = max(at, request.updated_at, state.changed_at or request.updated_at)
         prepared = self._executor.prepare(request, state, actor, now)
         if prepared.state_event is None and not fresh:
             return None
+        if (
+            prepared.state_event is not None
+            and self.elsewhere is not None
+            and self.elsewhere.states.governs(state.type)
+        ):
+            return self.elsewhere.run(prepared, actor, now)
         append = Append(new_id(now), actor, now)
         stored = append.store(self._log, self._repository, prepared.add_to(append))
         return outcome_of(stored, prepared.events)

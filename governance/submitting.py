@@ -15,12 +15,10 @@ from governance.domain.compensation import consequences
 from governance.domain.errors import (
     ConcurrencyError,
     GovernanceError,
-    IdempotencyConflictError,
     InputError,
     StaleError,
-    UnknownEventError,
 )
-from governance.domain.events import KeyClaimed, Rejected, RequestEvent
+from governance.domain.events import Rejected, RequestEvent
 from governance.domain.lifecycle import Status
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
@@ -28,13 +26,13 @@ from governance.domain.submission import created, judge
 from governance.evaluation import Evaluator
 from governance.event_store.log import EventLog
 from governance.execution import Executor, outcome_of
+from governance.idempotency import claim, claimant
 from governance.ids import new_id
 from governance.intake import Submission, content_of, take_in
 from governance.outcome import Outcome
 from governance.repository import Repository
 from governance.retrying import attempts
 from governance.settings import Settings
-from governance.streams import key_stream
 from governance.superseding import Superseder
 
 Mode = Literal["commit", "simulate", "validate"]
@@ -154,6 +152,7 @@ class Submitter:
         now = max(clock, state.changed_at or clock)
         request_id = new_id(now)
         append = append or Append(new_id(now), command.actor, now)
+        append.observe(state)
         request = append.begin(request_id, created(command, now), command.correlation_id or request_id)
         evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
         request = append.add_to(request, judge(request, evaluation, now))
@@ -165,9 +164,12 @@ class Submitter:
 
     def _link(self, command: Submit, append: Append, request: MutationRequest) -> MutationRequest:
         if command.idempotency_key is not None:
-            claimed = KeyClaimed(request_id=request.id, content_digest=self._content(command))
-            append.add(key_stream(command.idempotency_key), 0, [claimed], causation_id=request.id)
+            claim(append, command.idempotency_key, "request", request.id, self._content(command))
         return self._superseder.supersede(command, append, request)
+
+    def content(self, given: Submission) -> str:
+        """Return the digest of what an idempotency key would stand for; raises what submitting it would raise first."""
+        return self._content(self._command(given, None))
 
     def _content(self, command: Submit) -> str:
         return self._catalog.keyed(command.actor.id, content_of(command))
@@ -175,19 +177,8 @@ class Submitter:
     def _earlier(self, command: Submit) -> MutationRequest | None:
         if command.idempotency_key is None:
             return None
-        stream = key_stream(command.idempotency_key)
-        claims = self._log.stream(stream, limit=1)
-        if not claims:
-            return None
-        claim = claims[0].event
-        if not isinstance(claim, KeyClaimed):
-            msg = f"stream {stream} begins with {type(claim).__name__}, not with KeyClaimed"
-            raise UnknownEventError(msg, stream=stream)
-        if claim.content_digest != self._content(command):
-            key = command.idempotency_key
-            msg = f"idempotency key {key!r} stands for request {claim.request_id}, which asked for something else"
-            raise IdempotencyConflictError(msg, idempotency_key=key, request=claim.request_id)
-        return self._repository.request(claim.request_id)
+        known = claimant(self._log, command.idempotency_key, "request", lambda: self._content(command))
+        return None if known is None else self._repository.request(known)
 
 
 def _outcome_again(request: MutationRequest) -> Outcome:

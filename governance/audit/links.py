@@ -13,7 +13,7 @@ from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows
-from governance.streams import key_stream, request_stream, state_stream, stream_id
+from governance.streams import batch_stream, key_stream, request_stream, state_stream, stream_id
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,13 @@ def of_state(recorded: Recorded, event: events.StateChanged) -> Claim:
 
 
 def of_key(recorded: Recorded, event: events.KeyClaimed) -> Claim:
-    """Return what a claimed key claims: that there is a request with it."""
+    """Return what a claimed key claims: that there is a request with it, or a batch."""
     key = stream_id(recorded.stream)
+    if event.kind == "batch":
+        return Claim(
+            recorded, batch_stream(event.request_id), 1, ("BatchCreated",),
+            lambda created: bool(created.requests), f"there is no batch {event.request_id}",
+        )  # fmt: skip
     return Claim(
         recorded, request_stream(event.request_id), 1, ("Created",),
         lambda created: created.idempotency_key == key, f"request {event.request_id} was not made under this key",
@@ -126,7 +131,9 @@ def _borne_out(claim: Claim, found: Sequence[Recorded]) -> bool:
     )
 
 
-_STATE: Final = ("StateChanged",)
+SOMEBODY_ELSE: Final = ""
+"""The request of a version that was seen in another system: seen by others before its execution was recorded."""
+_STATE: Final = ("StateChanged", "ExternalStateChanged")
 
 
 def _evaluated(recorded: Recorded, state_id: str, event: events.PoliciesEvaluated) -> Claim:
@@ -138,11 +145,11 @@ def _evaluated(recorded: Recorded, state_id: str, event: events.PoliciesEvaluate
 
 
 def _made(recorded: Recorded, event: events.Executed) -> Claim:
-    made = (stream_id(recorded.stream), event.digest)
+    made = [(by, event.digest) for by in (stream_id(recorded.stream), SOMEBODY_ELSE)]
     return Claim(
         recorded, state_stream(event.state_id), event.version, _STATE,
         lambda changed: (
-            (changed.request_id, changed.digest) == made and equal_changes(changed.change_set, event.change_set)
+            (changed.request_id, changed.digest) in made and equal_changes(changed.change_set, event.change_set)
         ),
         f"version {event.version} of {event.state_id} is not what this execution made",
     )  # fmt: skip

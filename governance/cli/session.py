@@ -107,25 +107,35 @@ class Session:
 
 def request_id(governance: "Governance", given: str) -> str:
     """Return the full id of a request given by id or by its ending; NotFoundError, or InputError if several end so."""
+    return _full_id(governance, given, "request", "Created")
+
+
+def batch_id(governance: "Governance", given: str) -> str:
+    """Return the full id of a batch given by id or by its ending; NotFoundError, or InputError if several end so."""
+    return _full_id(governance, given, "batch", "BatchCreated")
+
+
+def _full_id(governance: "Governance", given: str, kind: str, topic: str) -> str:
     text = given.strip().lstrip("…").lower()
     if len(text.replace("-", "")) >= _HEX_DIGITS or not text or set(text) - set("0123456789abcdef-"):
         return given.strip()
     if len(text) < _SHORTEST_ENDING:
-        msg = f"request_id: {given!r} is too short: give at least {_SHORTEST_ENDING} characters of the id's end"
-        raise InputError(msg, field="request_id")
-    found = sorted(_ending_with(governance, text))
+        msg = f"{kind}_id: {given!r} is too short: give at least {_SHORTEST_ENDING} characters of the id's end"
+        raise InputError(msg, field=f"{kind}_id")
+    found = sorted(_ending_with(governance, text, topic))
     if not found:
-        msg = f"no request has an id that ends with {text}"
-        raise NotFoundError(msg, request=text)
+        msg = f"no {kind} has an id that ends with {text}"
+        raise NotFoundError(msg, **{kind: text})
     if len(found) > 1:
-        msg = f"request_id: {len(found)} requests end with {text}: {', '.join(found[:5])}; give more of the id"
-        raise InputError(msg, field="request_id")
+        several = "batches" if kind == "batch" else f"{kind}s"
+        msg = f"{kind}_id: {len(found)} {several} end with {text}: {', '.join(found[:5])}; give more of the id"
+        raise InputError(msg, field=f"{kind}_id")
     return found[0]
 
 
-def _ending_with(governance: "Governance", ending: str) -> set[str]:
+def _ending_with(governance: "Governance", ending: str, topic: str) -> set[str]:
     recorder, after, found = governance.log.event_recorder, 0, set[str]()
-    while page := recorder.select_notifications(after, _PAGE, topics=("Created",), inclusive_of_start=False):
+    while page := recorder.select_notifications(after, _PAGE, topics=(topic,), inclusive_of_start=False):
         streams = (str(each.originator_id) for each in page)
         found |= {stream.partition("-")[2] for stream in streams if stream.endswith(ending)}
         after = page[-1].id

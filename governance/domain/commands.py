@@ -84,6 +84,15 @@ class Submit(Given):
     metadata: JsonObject = Field(default_factory=FrozenDict)
 
 
+class SubmitBatch(Given):
+    """Ask for several mutations at once."""
+
+    atomic: bool
+    actor: GivenActor
+    reason: Reason
+    idempotency_key: Id | None = None
+
+
 class Approve(Given):
     """Say yes: to one requirement, or to all of the current step that the actor is asked for.
 

@@ -4,7 +4,7 @@ A class name is the stored topic; `schema_version` grows when the shape changes.
 envelope (`Recorded`). Limits are the commands' business: an event that was stored once has to load for ever.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -27,6 +27,7 @@ from governance.domain.changes import Change
 from governance.domain.condition_events import ConditionEvent
 from governance.domain.effect_events import EffectEvent
 from governance.domain.effects import RecordedEffect
+from governance.domain.external_events import ExecutionStarted
 from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.intent import Intent
 from governance.domain.mutations import StoredMutation
@@ -224,6 +225,15 @@ class StateChanged(Fact):
     request_id: str
 
 
+class ExternalStateChanged(StateChanged):
+    """A state that lives in another system has a version that the log did not know yet.
+
+    `external_version` is what that system calls it; `request_id` is empty when it was not a request that made it.
+    """
+
+    external_version: str
+
+
 class PlaceTaken(Fact):
     """A request became the newest of its kind about a state, where the newest wins over those that still wait.
 
@@ -236,11 +246,13 @@ class PlaceTaken(Fact):
 
 
 class KeyClaimed(Fact):
-    """An idempotency key belongs to this request; it can be claimed once, being the first event of its stream."""
+    """An idempotency key belongs to this request, or batch; it is claimed once, being the first event of its stream."""
 
+    schema_version: ClassVar[int] = 2
     category: ClassVar[str] = "idempotency"
     request_id: str
     content_digest: str
+    kind: Literal["request", "batch"] = "request"
 
 
 RequestEvent = (
@@ -260,6 +272,7 @@ RequestEvent = (
     | Commented
     | Approved
     | VersionResolved
+    | ExecutionStarted
     | Executed
     | ExecutionFailed
     | InterceptorFailed
@@ -275,5 +288,15 @@ RequestEvent = (
 )
 """What the stream of a mutation request holds."""
 
-Event = RequestEvent | BatchEvent | CalendarEvent | QuotaEvent | StateChanged | KeyClaimed | PlaceTaken | PersonalEvent
+Event = (
+    RequestEvent
+    | BatchEvent
+    | CalendarEvent
+    | QuotaEvent
+    | StateChanged
+    | ExternalStateChanged
+    | KeyClaimed
+    | PlaceTaken
+    | PersonalEvent
+)
 """What the store holds."""

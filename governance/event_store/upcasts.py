@@ -13,6 +13,7 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTS: dict[tuple[str, int], Upcast] = {
     ("Created", 1): lambda data: {**data, "intent": {**data["intent"], "reversibility": None}},
+    ("KeyClaimed", 1): lambda data: {**data, "kind": "request"},
     ("CompensationFailed", 1): lambda data: {**data, "owner": None},
 }
 """From (topic, schema version) to the function that turns data of that version into data of the next."""
