@@ -26,6 +26,9 @@ from governance.streams import BATCH, REQUEST, STATE, category, request_stream, 
 _NOISE: Final = {"decisions", "version", "position", "updated_at"}
 """What every event changes, so that it tells nothing."""
 _KNOWN_REQUESTS: Final = 10_000
+_REQUESTS: Final = f"{REQUEST}-".encode()
+Range = tuple[str | None, str | None]
+"""Streams behind the first, up to the second, by their names."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,16 @@ class Replay:
                 if wanted.wants(recorded) and self._is_of(recorded, wanted.mutations):
                     yield recorded
 
-    def requests(self, point: Point = NOW) -> Iterator[MutationRequest]:
-        """Return every request as it was, in the order of ids, one in memory at a time."""
+    def requests(self, point: Point = NOW, *, streams: Range | None = None) -> Iterator[MutationRequest]:
+        """Return every request as it was, or those of a range of streams, by id, one in memory at a time."""
         upto = self._rows.numbers().settled if point.position is None else point.position
-        for _, rows in groupby(self._rows.by_stream(upto, category=REQUEST), key=lambda row: row[1]):
+        if streams is None:
+            every = self._rows.by_stream(upto, category=REQUEST)
+        else:
+            after, last = streams
+            found_there = self._rows.by_stream(upto, after=after, last=last)
+            every = (row for row in found_there if row[1].startswith(_REQUESTS))
+        for _, rows in groupby(every, key=lambda row: row[1]):
             found = replay(point.cut(map(decoded, rows)))
             if found is not None:
                 yield found

@@ -5,25 +5,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from multiprocessing import get_context
 from typing import Final, TypeVar
 
 from governance.audit.hashing import Hashed, hashed_pages
 from governance.audit.meaning import Meaning
 from governance.audit.problems import Problems
-from governance.domain.evolution import replay
-from governance.domain.state_evolution import state_version
+from governance.audit.replay import Range
 from governance.event_store.audit_connection import AuditConnection
-from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows
-from governance.streams import REQUEST, STATE, category
 
 EVENTS_AT_ONCE: Final = 20_000
 WORTH_HASHING: Final = 1_000_000
 In = TypeVar("In")
 Out = TypeVar("Out")
-Range = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -58,10 +53,10 @@ class Workers:
         found = self._in_order(partial(hash_range, self.url, self.schema), iter(ranges))
         return (each for each in found if each.positions)
 
-    def replayed(self, upto: int, ranges: Iterator[Range]) -> Iterator[Done]:
-        """Return how many events there were in each range of streams, every request and state rebuilt from them."""
-        work = partial(replay_range, self.url, self.schema, upto)
-        return map(work, ranges) if self.processes == 1 else self._in_order(work, ranges)
+    def each(self, work: Callable[[str, str, Range], Out], ranges: Iterator[Range]) -> Iterator[Out]:
+        """Return what work on the store comes to for each range of streams, in their order; here if alone."""
+        there = partial(work, self.url, self.schema)
+        return map(there, ranges) if self.processes == 1 else self._in_order(there, ranges)
 
     def _in_order(self, work: Callable[[In], Out], parts: Iterator[In]) -> Iterator[Out]:
         """Return what comes of the parts; few more are begun than there are processes, so that memory stays flat."""
@@ -88,22 +83,6 @@ def hash_range(url: str, schema: str, positions: tuple[int, int]) -> Hashed:
             whole.hashes.extend(page.hashes)
             whole.problems.extend(page.problems)
     return whole
-
-
-def replay_range(url: str, schema: str, upto: int, streams: Range) -> Done:
-    """Return how many events one range holds, after every request and state in it was rebuilt."""
-    after, last = streams
-    events = 0
-    with AuditConnection(url, schema=schema) as connection:
-        for _, found in groupby(AuditRows(connection).by_stream(upto, after=after, last=last), key=lambda row: row[1]):
-            history = [decoded(row) for row in found]
-            kind = category(history[0].stream)
-            if kind == REQUEST:
-                replay(history)
-            elif kind == STATE:
-                state_version(history[-1])
-            events += len(history)
-    return Done(last, events, Problems())
 
 
 def check_range(url: str, schema: str, upto: int, streams: Range) -> Done:

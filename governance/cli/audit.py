@@ -44,6 +44,9 @@ Correlation = Annotated[list[str] | None, typer.Option("--correlation", metavar=
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="At this time or later.")]
 After = Annotated[int, typer.Option("--after", metavar="N", min=0, help="Behind this position.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="In so many processes. (default: one per core)")
+]
 Html = Annotated[
     str | None, typer.Option("--html", metavar="FILE", help="Write one self-contained HTML page there instead.")
 ]
@@ -114,12 +117,13 @@ def timeline(session: Session, subject: Subject = None, state: OfState = None, h
 
 
 @command(app, "check")
-def check(session: Session) -> Answer:
+def check(session: Session, jobs: Jobs = None) -> Answer:
     """Compute every request again from its events and compare it with the view; exits with 6 if they differ."""
     from governance.cli.audit_checking import compared
+    from governance.cli.audit_watching import processes
 
     with audited(session) as store:
-        data = compared(session, store.rows)
+        data = compared(session, store.rows, processes(store, jobs))
     code = Exit.UNPROVEN if data["differences"] else Exit.DONE
     return Answer(data, lambda: _differences(data), code)
 

@@ -1,11 +1,12 @@
 """`gov audit check`: every request computed from its events, compared with its row in the view `requests`."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from governance.audit.replay import Replay
+    from governance.audit.replay import Range
     from governance.cli.session import Session
     from governance.domain.request import MutationRequest
     from governance.event_store.audit_rows import AuditRows
@@ -15,43 +16,67 @@ _AT_ONCE: Final = 500
 _MOST_TOLD: Final = 200
 
 
-def compared(session: "Session", rows: "AuditRows") -> dict[str, Any]:
+def compared(session: "Session", rows: "AuditRows", processes: int) -> dict[str, Any]:
     """Return what differs; the view is taken as far as it is, and the requests as they were then."""
-    from governance.audit.replay import Point, Replay
+    from governance.audit.workers import Workers
     from governance.settings import Settings
     from projections import Views
 
-    with Views.open(session.url, database_schema=Settings().database_schema) as views:
+    schema = Settings().database_schema
+    workers = Workers(session.url, schema, processes)
+    with Views.open(session.url, database_schema=schema) as views:
         position = views.requests(limit=1).position
-        comparison = _Comparison(views)
-        for lot in _lots(Replay(rows), Point(position=position)):
-            comparison.compare(lot)
-        comparison.look_for_strays(rows, position)
+        requests, differences = 0, Differences()
+        for count, found in workers.each(partial(compare_range, position), rows.ranges(workers.events)):
+            requests += count
+            differences.add(found)
+        _Comparison(views, differences).look_for_strays(rows, position)
     return {
         "position": position,
-        "requests": comparison.requests,
-        "difference_count": comparison.count,
-        "differences": comparison.told,
+        "requests": requests,
+        "difference_count": differences.count,
+        "differences": differences.told,
     }
 
 
-def _lots(replay: "Replay", point: Any) -> "Iterator[list[MutationRequest]]":
-    requests = replay.requests(point)
-    while lot := list(islice(requests, _AT_ONCE)):
-        yield lot
+def compare_range(position: int, url: str, schema: str, streams: "Range") -> "tuple[int, Differences]":
+    """Return how many requests a range of streams holds, and how they differ from the view."""
+    from governance.audit.replay import Point, Replay
+    from governance.event_store.audit_connection import AuditConnection
+    from governance.event_store.audit_rows import AuditRows
+    from projections import Views
+
+    with AuditConnection(url, schema=schema) as connection, Views.open(url, database_schema=schema) as views:
+        requests = Replay(AuditRows(connection)).requests(Point(position=position), streams=streams)
+        comparison, count = _Comparison(views, Differences()), 0
+        while lot := list(islice(requests, _AT_ONCE)):
+            comparison.compare(lot)
+            count += len(lot)
+    return count, comparison.differences
+
+
+@dataclass
+class Differences:
+    """How many there are, and the first of them."""
+
+    count: int = 0
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, other: "Differences") -> None:
+        """Take in what was found elsewhere."""
+        self.count += other.count
+        self.told += other.told[: _MOST_TOLD - len(self.told)]
 
 
 class _Comparison:
-    def __init__(self, views: "Views") -> None:
+    def __init__(self, views: "Views", differences: Differences) -> None:
         self._views = views
-        self.requests = self.count = 0
-        self.told: list[dict[str, Any]] = []
+        self.differences = differences
 
     def compare(self, lot: "list[MutationRequest]") -> None:
         page = self._views.requests(request_id=[each.id for each in lot], limit=_AT_ONCE)
         found = {row.request_id: row for row in page.items}
         for request in lot:
-            self.requests += 1
             row = found.get(request.id)
             if row is None:
                 self._differ(request.id, "(all)", "there", None)
@@ -73,15 +98,14 @@ class _Comparison:
                 return
 
     def _compare(self, request: "MutationRequest", row: "RequestRow") -> None:
-        for field, expected in _expected(request).items():
-            shown = getattr(row, field)
+        for name, expected in _expected(request).items():
+            shown = getattr(row, name)
             if shown != expected:
-                self._differ(request.id, field, expected, shown)
+                self._differ(request.id, name, expected, shown)
 
-    def _differ(self, request_id: str, field: str, events: Any, view: Any) -> None:
-        self.count += 1
-        if len(self.told) < _MOST_TOLD:
-            self.told.append({"request_id": request_id, "field": field, "events": _json(events), "view": _json(view)})
+    def _differ(self, request_id: str, name: str, events: Any, view: Any) -> None:
+        told = {"request_id": request_id, "field": name, "events": _json(events), "view": _json(view)}
+        self.differences.add(Differences(1, [told]))
 
 
 def _expected(request: "MutationRequest") -> dict[str, Any]:

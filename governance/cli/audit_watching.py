@@ -65,13 +65,20 @@ def resumed(file: str | None, begin: "Callable[[], Progress]") -> "tuple[Progres
 
 def workers_for(session: Session, store: Audited, jobs: int | None) -> "Workers | None":
     """Return the processes that share the work; None where one is enough."""
-    from governance.audit.workers import EVENTS_AT_ONCE, Workers
+    from governance.audit.workers import Workers
     from governance.settings import Settings
 
-    wanted = jobs or os.cpu_count() or 1
-    if wanted == 1 or (jobs is None and store.rows.numbers().settled < 2 * EVENTS_AT_ONCE):
-        return None
-    return Workers(session.url, Settings().database_schema, wanted)
+    wanted = processes(store, jobs)
+    return None if wanted == 1 else Workers(session.url, Settings().database_schema, wanted)
+
+
+def processes(store: Audited, jobs: int | None) -> int:
+    """Return in how many processes to work: as many as were asked for, else one per core if that is worth it."""
+    from governance.audit.workers import EVENTS_AT_ONCE
+
+    if jobs is None and store.rows.numbers().settled < 2 * EVENTS_AT_ONCE:
+        return 1
+    return jobs or os.cpu_count() or 1
 
 
 def report_view(report: "Report") -> RenderableType:

@@ -20,14 +20,17 @@ from msgspec.json import Decoder
 
 from governance.audit.keeping import KeptTree
 from governance.audit.proofs import Leaf, event_hash, event_hashes, inclusion_holds
+from governance.audit.replay import Range
 from governance.audit.verifying import Verification, Watch
 from governance.audit.workers import Workers
 from governance.domain.evolution import replay
 from governance.domain.recorded import Recorded
+from governance.domain.state_evolution import state_version
 from governance.event_store.audit_connection import AuditConnection
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows
 from governance.event_store.tree_tables import TreeTables
+from governance.streams import REQUEST, STATE, category
 from scripts.benchmarks.measure import Rate, rate_of
 
 SCHEMA = "governance"
@@ -56,10 +59,25 @@ def streams(connection: AuditConnection, url: str, processes: int) -> int:
 
 def fold(connection: AuditConnection, url: str, processes: int) -> int:
     """Rebuild every request and every state from its events."""
-    found = AuditRows(connection)
-    upto = found.numbers().settled
     workers = Workers(url, SCHEMA, processes)
-    return sum(each.events for each in workers.replayed(upto, found.ranges(workers.events)))
+    return sum(workers.each(fold_range, AuditRows(connection).ranges(workers.events)))
+
+
+def fold_range(url: str, schema: str, streams: Range) -> int:
+    """Rebuild what is in one range of streams, and return how many events that took."""
+    events = 0
+    with AuditConnection(url, schema=schema) as connection:
+        rows = AuditRows(connection)
+        stored = rows.by_stream(rows.numbers().settled, after=streams[0], last=streams[1])
+        for _, found in groupby(stored, key=lambda row: row[1]):
+            history = [decoded(row) for row in found]
+            kind = category(history[0].stream)
+            if kind == REQUEST:
+                replay(history)
+            elif kind == STATE:
+                state_version(history[-1])
+            events += len(history)
+    return events
 
 
 def hashes(connection: AuditConnection, url: str, processes: int) -> int:

@@ -119,8 +119,10 @@ def test_the_view_is_compared_with_the_events(on_both: Gov, store_url: str) -> N
 
     changed(store_url)
     found = on_both("audit", "check", "--json")
+    together = on_both("audit", "check", "--jobs", "2", "--json")
 
-    assert found.code == 6
+    assert found.code == together.code == 6
+    assert together.json == found.json
     assert {(each["field"], each["view"]) for each in found.json["differences"]} == {("status", "canceled")}
 
 
