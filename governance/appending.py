@@ -8,9 +8,10 @@ from governance.domain.events import Created, Event, RequestEvent
 from governance.domain.evolution import evolve
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
+from governance.domain.state import StateVersion
 from governance.event_store.log import EventLog
 from governance.repository import Repository
-from governance.streams import request_stream
+from governance.streams import request_stream, state_stream
 
 
 class Append:
@@ -26,6 +27,12 @@ class Append:
         """Put the first event of a new request and return that request."""
         (first,) = self.add(request_stream(request_id), 0, [event], correlation_id=correlation_id)
         return evolve(None, first)
+
+    def observe(self, state: StateVersion) -> None:
+        """Put what was seen of a state that lives in another system, if the log does not know it yet."""
+        stream = state_stream(state.id)
+        if state.observed is not None and all(each.stream != stream for each in self.recorded):
+            self.add(stream, state.version - 1, [state.observed])
 
     def add_to(
         self, request: MutationRequest, events: Sequence[RequestEvent], *, causation_id: str | None = None

@@ -134,6 +134,7 @@ class BatchExecutor:
         _refuse_executed(batch)
         for each in batch.requests:
             check_command("execute", each.status, each.id)
+            self._executor.refuse_elsewhere(each)
         now = max(self._clock(), *(each.updated_at for each in batch.requests))
         together = self._prepare_together(batch, actor, now, fresh=fresh)
         if together.failed is not None and not fresh:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from governance.appending import Append
 from governance.domain.actors import Actor
@@ -45,6 +45,16 @@ MAX_DRIFT = 20
 """How many changes of the state in between are named in `VersionResolved`; the paths are complete in any case."""
 
 
+class External(Protocol):
+    """What an execution needs to know of states that live in other systems."""
+
+    def governs(self, state_type: str | None) -> bool:
+        """Return whether states of this type do."""
+
+    def current(self, state_id: str, state_type: str) -> StateVersion:
+        """Return such a state as it is there now."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Everything that an execution appends, over up to three streams, before anything of it is stored."""
@@ -79,6 +89,7 @@ class Prepared:
 
     def add_to(self, append: Append) -> MutationRequest:
         """Put the events into one append and return the request that they lead to."""
+        append.observe(self.state)
         request = append.add_to(self.request, self.events)
         if self.state_event is not None:
             append.add(
@@ -106,6 +117,7 @@ class Executor:
         self._settings = settings
         self.slots = ExecutionSlots(settings.max_concurrent_executions, settings.budget_seconds)
         self.interceptors: Interceptors | None = None
+        self.external: External | None = None
         self.hold: Callable[[MutationRequest, datetime], Hold | None] = _nothing_holds
         self.check: Callable[[MutationRequest], None] = _nothing_to_check
 
@@ -121,6 +133,12 @@ class Executor:
 
     def current_state(self, state_id: str, state_type: str, *, fresh: bool = True) -> StateVersion:
         """Return the latest version of a state, the default of its type when it does not exist yet."""
+        if self.external is not None and self.external.governs(state_type):
+            return self.external.current(state_id, state_type)
+        return self.mirrored(state_id, state_type, fresh=fresh)
+
+    def mirrored(self, state_id: str, state_type: str, *, fresh: bool = True) -> StateVersion:
+        """Return the latest version of a state that the log knows."""
         found = self._repository.state(state_id, fresh=fresh)
         if found is None:
             return self._catalog.initial(state_id, state_type)
@@ -128,6 +146,12 @@ class Executor:
             msg = f"state {state_id} is a {found.type}; this mutation changes a {state_type}"
             raise ConfigurationError(msg, state=state_id, state_type=state_type)
         return found
+
+    def refuse_elsewhere(self, request: MutationRequest) -> None:
+        """Refuse to execute together with others what changes a state in another system: ConfigurationError."""
+        if self.external is not None and self.external.governs(request.state_type):
+            msg = f"state {request.state_id} lives in another system, which no transaction here can hold together"
+            raise ConfigurationError(msg, request=request.id, state=request.state_id)
 
     def subject(self, request: MutationRequest) -> Subject:
         """Return what is to be evaluated for a request."""

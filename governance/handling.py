@@ -11,7 +11,7 @@ from governance.domain.actors import Actor
 from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Replace, Review, Supersede
 from governance.domain.compensation import consequences
 from governance.domain.decider import check_certain, decide
-from governance.domain.errors import ConcurrencyError, GovernanceError, InputError
+from governance.domain.errors import ConcurrencyError, ExecutionBrokenOffError, GovernanceError, InputError
 from governance.domain.events import RequestEvent
 from governance.domain.lifecycle import check_command
 from governance.domain.request import MutationRequest
@@ -104,6 +104,8 @@ class Handler:
             try:
                 with self._executor.slots.taken(ends):
                     outcome = self._execute(request, actor, at or self._clock(), fresh=fresh)
+            except ExecutionBrokenOffError:
+                raise
             except GovernanceError as error:
                 if fresh and not _lost_race(error):
                     raise

@@ -16,6 +16,7 @@ from governance.domain.state import AnyState, State, StateVersion
 from governance.domain.state_evolution import state_version
 from governance.domain.values import Id, Moment
 from governance.event_store.log import EventLog
+from governance.execution import External
 from governance.intake import check_version
 from governance.repository import Repository
 from governance.streams import state_stream
@@ -50,10 +51,13 @@ def check_moment(version: int | None, at: datetime | None) -> datetime | None:
 class StateReader:
     """Answers questions about governed states from their streams."""
 
-    def __init__(self, log: EventLog, repository: Repository, catalog: Catalog) -> None:
+    def __init__(
+        self, log: EventLog, repository: Repository, catalog: Catalog, external: External | None = None
+    ) -> None:
         self._log = log
         self._repository = repository
         self._catalog = catalog
+        self._external = external
 
     def state(self, state_id: str, *, version: int | None, at: datetime | None) -> AnyState:
         """Return the latest version, a given one, or the one that was in force at a time."""
@@ -64,12 +68,19 @@ class StateReader:
         elif at is not None:
             found = self._at(state_id, at)
         else:
-            found = self._repository.state(state_id)
+            found = self._now(state_id)
         return self._typed(found or self._absent(state_id))
 
     def history(self, state_id: str) -> Sequence[Recorded]:
         """Return every version as an event, oldest first."""
         return self._log.stream(state_stream(_checked(_ID, state_id, "state_id")))
+
+    def _now(self, state_id: str) -> StateVersion | None:
+        found = self._repository.state(state_id)
+        state_type = found.type if found is not None else self._catalog.only_state_type()
+        if self._external is None or state_type is None or not self._external.governs(state_type):
+            return found
+        return self._external.current(state_id, state_type)
 
     def _version(self, state_id: str, version: int) -> StateVersion | None:
         if version == 0:

@@ -217,3 +217,7 @@ class StateChanged(Part):
     digest: str
     request_id: str
     change_set: tuple[ChangeMade, ...] = ()
+
+
+class ExternalStateChanged(StateChanged):
+    """A state that lives in another system has a version that the log did not know yet."""

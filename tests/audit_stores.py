@@ -128,3 +128,11 @@ class Intruder:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def makes_sense(url: str) -> tuple[str, ...]:
+    """Return what of a store, of which nothing was signed, makes no sense."""
+    with opened(url) as (rows, tables):
+        verification = Verification(rows, tables, ())
+        report = verification.run(verification.begin(), Watch())
+    return tuple(each.message for each in report.problems)

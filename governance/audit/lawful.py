@@ -43,6 +43,7 @@ _ALLOWED: Final[dict[type[RequestEvent], frozenset[Status]]] = {
     events.Commented: _ANY,
     events.Approved: _PENDING,
     events.VersionResolved: _APPROVED,
+    events.ExecutionStarted: _APPROVED,
     events.Executed: _APPROVED,
     events.ExecutionFailed: _APPROVED,
     events.InterceptorFailed: _ANY,

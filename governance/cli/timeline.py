@@ -128,6 +128,11 @@ def _changed(event: events.StateChanged) -> str:
     return f"{', '.join(told) or 'nothing'}{more} (request {short(event.request_id)})"
 
 
+def _seen_elsewhere(event: events.ExternalStateChanged) -> str:
+    who = "" if event.request_id else "changed elsewhere: "
+    return f"{who}{_changed(event)}, {visible(event.external_version)} there"
+
+
 def _value(change: Change) -> str:
     return compact(change.old if change.kind == "removed" else change.new)
 
@@ -168,6 +173,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Commented: lambda e: f"said{_quoted(e.text)}",
     events.Approved: lambda e: f"approved: nothing is open any more (round {e.round})",
     events.VersionResolved: _resolved,
+    events.ExecutionStarted: lambda e: f"about to write {visible(e.state_id)} in its own store (attempt {e.attempt})",
     events.Executed: lambda e: f"executed: made version {e.version} of {visible(e.state_id)}",
     events.ExecutionFailed: lambda e: f"attempt {e.attempt} failed{_quoted(e.error)}",
     events.InterceptorFailed: lambda e: f"interceptor {visible(e.interceptor)} ({e.stage}) failed{_quoted(e.error)}",
@@ -179,6 +185,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.Compensated: lambda e: f"put right by {short(e.by)} ({e.kind}), version {e.version}",
     events.CompensationFailed: _not_put_right,
     events.StateChanged: _changed,
+    events.ExternalStateChanged: _seen_elsewhere,
     **CONDITION_SENTENCES,
     personal_events.SubjectForgotten: lambda e: f"personal data of {visible(e.subject)} erased{_quoted(e.reason)}",
     effect_events.EffectDelivered: lambda e: f"{visible(e.handler)} delivered effect {_number(e)}{_quoted(e.answer)}",

@@ -28,7 +28,7 @@ from governance.domain.condition_events import PendingCondition
 from governance.domain.delegation import delegate, reassign
 from governance.domain.deliveries import decide_effect
 from governance.domain.effect_commands import DropEffect, ReportDelivery, ReportFailure, RetryEffect
-from governance.domain.errors import NotAuthorizedError
+from governance.domain.errors import ExecutionInDoubtError, NotAuthorizedError
 from governance.domain.events import (
     Approved,
     Canceled,
@@ -59,12 +59,23 @@ _TARGETS: dict[type[RequestEvent], Status] = {
 }
 
 
+_NOT_IN_DOUBT = frozenset({"execute", "cancel", "expire", "supersede", "replace"})
+
+
 def decide(command: Command, request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:
     """Return the events that the command causes; a GovernanceError refuses it and nothing has happened."""
     check_command(command.name, request.status, request.id)
+    check_certain(request, command.name)
     events = _decide(command, request, now)
     _check_path(request, events)
     return events
+
+
+def check_certain(request: MutationRequest, command: str) -> None:
+    """Refuse what would end or run a request while nobody knows whether it has run: ExecutionInDoubtError."""
+    if request.started is not None and command in _NOT_IN_DOUBT:
+        msg = f"an execution of request {request.id} was begun, and nobody knows what came of it: reconcile it first"
+        raise ExecutionInDoubtError(msg, request=request.id, command=command)
 
 
 def _decide(command: Command, request: MutationRequest, now: datetime) -> Sequence[RequestEvent]:

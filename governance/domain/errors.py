@@ -183,6 +183,18 @@ class NotDueError(GovernanceError):
     rule = "not-due"
 
 
+class ExecutionInDoubtError(InvalidTransitionError):
+    """An execution was begun in another system, and nobody knows yet what came of it: it has to be reconciled first."""
+
+    rule = "execution-in-doubt"
+
+
+class ExecutionBrokenOffError(ExecutionInDoubtError):
+    """The execution was begun in another system just now, and that system did not say what came of it."""
+
+    rule = "execution-broken-off"
+
+
 class EffectSettledError(InvalidTransitionError):
     """The effect was delivered, parked or dropped already: there is nothing left to say about it."""
 

@@ -288,15 +288,6 @@ RequestEvent = (
 )
 """What the stream of a mutation request holds."""
 
-Event = (
-    RequestEvent
-    | BatchEvent
-    | CalendarEvent
-    | QuotaEvent
-    | StateChanged
-    | ExternalStateChanged
-    | KeyClaimed
-    | PlaceTaken
-    | PersonalEvent
-)
+StateEvent = StateChanged | ExternalStateChanged
+Event = RequestEvent | BatchEvent | CalendarEvent | QuotaEvent | StateEvent | KeyClaimed | PlaceTaken | PersonalEvent
 """What the store holds."""

@@ -25,6 +25,7 @@ from governance.domain.events import (
     EndingFact,
     Executed,
     ExecutionFailed,
+    ExecutionStarted,
     GlassBroken,
     InterceptorFailed,
     KeyClaimed,
@@ -140,7 +141,7 @@ def _changes(request: MutationRequest, event: RequestEvent, recorded: Recorded) 
             return _judged(event)
         case GlassBroken() | Reviewed():
             return _glass(request, event, recorded)
-        case VersionResolved() | Executed() | ExecutionFailed():
+        case VersionResolved() | ExecutionStarted() | Executed() | ExecutionFailed():
             return _met_the_state(request, event)
         case EndingFact():
             return ending_changes(request, event, recorded)
@@ -232,8 +233,12 @@ def _withdrawn(request: MutationRequest, event: ApprovalWithdrawn) -> Changes:
     return _with_requirement(request, event.requirement_id, votes=left, status="open")
 
 
-def _met_the_state(request: MutationRequest, event: VersionResolved | Executed | ExecutionFailed) -> Changes:
+def _met_the_state(
+    request: MutationRequest, event: VersionResolved | ExecutionStarted | Executed | ExecutionFailed
+) -> Changes:
     match event:
+        case ExecutionStarted():
+            return {"started": event}
         case VersionResolved():
             return _resolved(request, event)
         case Executed():
@@ -257,12 +262,13 @@ def _executed(event: Executed) -> Changes:
         "attempts": event.attempt,
         "change_set": event.change_set,
         "effects": event.effects,
+        "started": None,
     }
 
 
 def _failed(event: ExecutionFailed) -> Changes:
     ended = {"status": Status.FAILED, "ended_because": event.error, "end_code": "failed"} if event.final else {}
-    return {"attempts": event.attempt, **ended}
+    return {"attempts": event.attempt, "started": None, **ended}
 
 
 def _votes(request: MutationRequest, requirement_id: str) -> tuple[Vote, ...]:

@@ -11,6 +11,7 @@ from governance.domain.changes import ChangeSet
 from governance.domain.digest import digest
 from governance.domain.effects import EffectProgress, RecordedEffect
 from governance.domain.errors import PolicyDeniedError, StaleError, ValidationFailedError
+from governance.domain.external_events import ExecutionStarted
 from governance.domain.frozen_json import FrozenDict, JsonObject
 from governance.domain.intent import Intent
 from governance.domain.lifecycle import Status
@@ -176,6 +177,7 @@ class MutationRequest(Value):
     resulting_version: int | None = None
     effects: tuple[RecordedEffect, ...] = ()
     deliveries: tuple[EffectProgress, ...] = ()
+    started: ExecutionStarted | None = None
     ended_because: str | None = None
     end_code: str | None = None
     compensation: CompensationLink | None = None

@@ -5,13 +5,18 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from governance.domain.events import ExternalStateChanged
 from governance.domain.values import Value
 
 V = TypeVar("V")
 
 
 class StateVersion(Value):
-    """One version of a state as stored; version 0 is the state that does not exist yet, with its type's default."""
+    """One version of a state as stored; version 0 is the state that does not exist yet, with its type's default.
+
+    Of a state that lives in another system, `external_version` is what that system calls the version, and `observed`
+    is the event by which the log is still to learn of it.
+    """
 
     id: str
     version: int = 0
@@ -21,6 +26,8 @@ class StateVersion(Value):
     changed_at: datetime | None = None
     request_id: str | None = None
     position: int | None = None
+    external_version: str | None = None
+    observed: ExternalStateChanged | None = None
 
 
 class State(BaseModel, Generic[V]):

@@ -1,7 +1,7 @@
 """From an event of a state's stream to the version of the state that it holds."""
 
 from governance.domain.errors import MisplacedEventError
-from governance.domain.events import StateChanged
+from governance.domain.events import ExternalStateChanged, StateChanged
 from governance.domain.recorded import Recorded
 from governance.domain.state import StateVersion
 
@@ -21,4 +21,5 @@ def state_version(recorded: Recorded, position: int | None = None) -> StateVersi
         changed_at=recorded.at,
         request_id=event.request_id,
         position=recorded.position if position is None else position,
+        external_version=event.external_version if isinstance(event, ExternalStateChanged) else None,
     )

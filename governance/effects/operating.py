@@ -1,20 +1,24 @@
 """Operating: what an operator sees of effects and decides about them, and delivering in this process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from governance.domain.actors import Actor
+from governance.automatic_compensation import AutomaticCompensation
+from governance.domain.actors import SYSTEM, Actor
 from governance.domain.effect_commands import DropEffect, RetryEffect
 from governance.domain.errors import InputError
 from governance.domain.request import MutationRequest
 from governance.domain.values import Value
 from governance.effects.engine import EffectsEngine
 from governance.effects.feeding import moment
-from governance.event_store.log import translated_errors
+from governance.effects.handlers import EffectHandler, Handlers
+from governance.event_store.log import EventLog, translated_errors
 from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import input_errors
+from governance.repository import Repository
+from governance.settings import Settings
 
 OutboxStatus = Literal["waiting", "parked"]
 
@@ -36,8 +40,20 @@ class OutstandingEffect(Value):
 class Effects:
     """The part of `Governance` that is about effects."""
 
+    log: EventLog
+    settings: Settings
+    _clock: Callable[[], datetime]
     _handler: Handler
+    _automatic: AutomaticCompensation
     effects_engine: EffectsEngine
+
+    def _begin_effects(self, repository: Repository, handlers: Iterable[EffectHandler]) -> None:
+        self.effects_engine = EffectsEngine(
+            *(self.log, repository, self._handler, Handlers(handlers), self.settings, self._clock),
+            on_parked=lambda request, effect: self._automatic.put_right(
+                request.id, actor=SYSTEM, reason=f"effect {effect} could not be delivered", key=effect
+            ),
+        )
 
     def outstanding_effects(
         self, status: OutboxStatus | None = None, *, limit: int = 1_000

@@ -33,7 +33,7 @@ class Changes(View[str]):
 
     name: ClassVar[str] = "changes"
     category: ClassVar[str] = STATE
-    topics: ClassVar[frozenset[str] | None] = frozenset({"StateChanged"})
+    topics: ClassVar[frozenset[str] | None] = frozenset({"StateChanged", "ExternalStateChanged"})
     remembers = "nothing"
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(

@@ -38,7 +38,7 @@ class States(View[Latest]):
 
     name: ClassVar[str] = "states"
     category: ClassVar[str] = STATE
-    topics: ClassVar[frozenset[str] | None] = frozenset({"StateChanged"})
+    topics: ClassVar[frozenset[str] | None] = frozenset({"StateChanged", "ExternalStateChanged"})
     remembers = "nothing"
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(
