@@ -128,3 +128,6 @@ def check_actor(actor: object) -> None:
     if not isinstance(actor, Actor):
         msg = f"actor: {type(actor).__name__} is not an Actor"
         raise InputError(msg, field="actor")
+    if actor.from_store:
+        msg = "actor: the name must not be a sealed value"
+        raise InputError(msg, field="actor")

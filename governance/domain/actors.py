@@ -33,6 +33,11 @@ class Actor(Given):
     authenticated_by: Id | None = None
 
     @property
+    def from_store(self) -> bool:
+        """Return whether the name was sealed for storage: no caller gives such an actor."""
+        return self.name is not None and self.name.startswith(SEALED)
+
+    @property
     def person(self) -> str:
         """Return the id of the person whose decision this is: the one acted for, else the actor."""
         return self.on_behalf_of or self.id

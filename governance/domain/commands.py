@@ -23,6 +23,9 @@ def _an_actor(given: object) -> object:
     if not isinstance(given, Actor):
         msg = f"{type(given).__name__} is not an Actor"
         raise ValueError(msg)
+    if given.from_store:
+        msg = "the name of an actor must not be a sealed value"
+        raise ValueError(msg)
     return given
 
 

@@ -119,6 +119,9 @@ def _printable_id(text: str) -> str:
     if not text.strip():
         msg = "must not be blank"
         raise ValueError(msg)
+    if text.startswith(SEALED):
+        msg = f"must not begin with {SEALED}, as sealed values do"
+        raise ValueError(msg)
     if text.isprintable():
         return text
     for char in text:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from governance import (
+    Actor,
     Answer,
     Context,
     Governance,
@@ -230,7 +231,7 @@ def _rewrite(url: str, position: int, state: str) -> None:
 
 def test_nobody_can_pass_text_off_as_sealed(store_url: str) -> None:
     with opened(store_url) as governance:
-        hired(governance)
+        request_id = hired(governance)
         sealed = str(governance.state_history(TEAM)[0].event.model_dump()["value"]["people"][0]["email"])
         head = governance.log.head()
         for given in (
@@ -238,10 +239,16 @@ def test_nobody_can_pass_text_off_as_sealed(store_url: str) -> None:
             {"mutation": Hire(user="eve", email=sealed)},
             {"reason": sealed},
             {"metadata": {"x": [sealed]}},
+            {"actor": Actor(id="eve", name=sealed)},
         ):
-            arguments: dict[str, Any] = {"mutation": Rename(name="x"), "reason": "r", **given}
+            arguments: dict[str, Any] = {"mutation": Rename(name="x"), "reason": "r", "actor": GRACE, **given}
             with pytest.raises(InputError, match="sealed"):
-                governance.submit(arguments.pop("mutation"), state_id=TEAM, actor=GRACE, **arguments)
+                governance.submit(arguments.pop("mutation"), state_id=TEAM, **arguments)
+        for deed in (governance.execute, lambda key, actor: governance.comment(key, actor=actor, text="x")):
+            with pytest.raises(InputError, match="sealed"):
+                deed(request_id, actor=Actor(id="eve", name=sealed))
+        with pytest.raises(InputError, match="sealed"):
+            Actor(id=Vault(PersonalKeys("sqlite://")).sealed("ada", "x"))
         assert governance.log.head() == head
 
 
@@ -297,3 +304,16 @@ def test_a_key_that_comes_back_from_a_backup_is_found_and_destroyed_again(store_
         assert governance.forget("ada", actor=ALAN, reason="asked") == done
         assert governance.state(TEAM).value.people[0].email == "[erased]"
     assert signed.verify().problems == ()
+
+
+def test_a_destroyed_key_is_not_left_in_the_file(sqlite_url: str) -> None:
+    with opened(sqlite_url) as governance:
+        hired(governance)
+        with AuditConnection(sqlite_url) as connection:
+            ((secret,),) = connection.ask(
+                "SELECT secret FROM {schema}governance_personal_keys WHERE subject = ?", ("ada",)
+            )
+        files = list(Path(sqlite_url.removeprefix("sqlite:///")).parent.glob("governance.db*"))
+        assert any(bytes(secret) in each.read_bytes() for each in files)
+        governance.forget("ada", actor=ALAN, reason="asked")
+        assert not any(bytes(secret) in each.read_bytes() for each in files if each.exists())
