@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine, Table, create_engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import QueuePool
 
@@ -197,7 +197,7 @@ def is_busy(error: DBAPIError) -> bool:
 def _roll_back(connection: Connection) -> None:
     try:
         connection.exec_driver_sql("ROLLBACK")
-    except DBAPIError:
+    except (DBAPIError, PendingRollbackError):  # the second when it is the connection that was lost
         connection.invalidate()
 
 
@@ -209,7 +209,7 @@ def translated() -> Iterator[None]:
     except (DataError, IntegrityError, *_REFUSALS) as error:
         msg = f"the database refused the rows: {getattr(error, 'orig', None) or error}"
         raise RowsRefusedError(msg) from error
-    except (DBAPIError, NoConnection, psycopg.Error, sqlite3.Error) as error:
+    except (DBAPIError, NoConnection, PendingRollbackError, psycopg.Error, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", None) or error)
         msg = f"the database of the views could not do it: {reason}"
         raise StoreUnavailableError(msg) from error

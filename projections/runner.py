@@ -26,7 +26,7 @@ from projections.views import VIEWS
 
 BATCH_EVENTS: Final = 5_000
 OTHERS_PAUSE_SECONDS: Final = 0.05
-LONGEST_PAUSE_SECONDS: Final = 2.0
+LONGEST_PAUSE_SECONDS: Final = 1.0
 
 
 class Projections:
