@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from governance.application import Governance
+from governance.checks.checkers import Checker
 from governance.directory import Directory
 from governance.domain.catalog import AnyMutation
 from governance.domain.policies import Policy
 from governance.effects.handlers import EffectHandler
+from governance.external.stores import StateStore
 from governance.intercepting import Interceptor
 from governance.settings import Settings
 
@@ -19,7 +21,9 @@ class App:
     mutations: Iterable[type[AnyMutation]]
     policies: Iterable[Policy] = ()
     directory: Directory | None = None
+    checkers: Iterable[Checker] = ()
     effect_handlers: Iterable[EffectHandler] = ()
+    state_stores: Iterable[StateStore] = ()
     interceptors: Iterable[Interceptor] = ()
     settings: Settings | None = None
 
@@ -30,7 +34,9 @@ class App:
             mutations=self.mutations,
             policies=self.policies,
             directory=self.directory,
+            checkers=self.checkers,
             effect_handlers=self.effect_handlers,
+            state_stores=self.state_stores,
             interceptors=self.interceptors,
             settings=self.settings,
         )

@@ -9,6 +9,7 @@ from governance.automatic_compensation import AutomaticCompensation, PutRight
 from governance.batch_commands import BatchCommands
 from governance.batch_execution import BatchExecutor
 from governance.batching import Batches
+from governance.checks.checkers import Checker
 from governance.clock import utc_clock
 from governance.compensating import compensation_of
 from governance.decisions import Decisions, RequestId
@@ -58,6 +59,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         mutations: Iterable[type[AnyMutation]],
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
+        checkers: Iterable[Checker] = (),
         effect_handlers: Iterable[EffectHandler] = (),
         state_stores: Iterable[StateStore] = (),
         interceptors: Iterable[Interceptor] = (),
@@ -102,7 +104,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         )
         self._begin_effects(self._repository, effect_handlers)
         elsewhere = self._begin_elsewhere(self._repository, self._executor, state_stores)
-        self._begin_waiting(self._repository, self._executor, self._handler)
+        self._begin_waiting(self._repository, self._executor, self._handler, checkers)
         self._states = StateReader(log, self._repository, self.catalog, elsewhere)
         self._drifts = DriftReader(log, self._repository, self._executor, self._clock)
 
@@ -114,6 +116,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         mutations: Iterable[type[AnyMutation]],
         policies: Iterable[Policy] = (),
         directory: Directory | None = None,
+        checkers: Iterable[Checker] = (),
         effect_handlers: Iterable[EffectHandler] = (),
         state_stores: Iterable[StateStore] = (),
         interceptors: Iterable[Interceptor] = (),
@@ -143,6 +146,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
                 mutations=mutations,
                 policies=policies,
                 directory=directory,
+                checkers=checkers,
                 effect_handlers=effect_handlers,
                 state_stores=state_stores,
                 interceptors=interceptors,

@@ -11,12 +11,13 @@ from governance.domain.lifecycle import Status, check_command
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.state import AnyState
+from governance.engines.conditions import Conditions
 from governance.event_store.log import EventLog
 from governance.execution import Executor
 from governance.explaining import explain
 from governance.ids import request_key
 from governance.intake import check_actor
-from governance.outcome import Explanation, Preview
+from governance.outcome import Explanation, Preview, RequirementExplanation
 from governance.reading import StateReader, as_of
 from governance.repository import Repository
 from governance.streams import request_stream
@@ -31,6 +32,7 @@ class Questions:
     _executor: Executor
     _directory: DirectoryLookup | None
     _states: StateReader
+    _conditions: Conditions
 
     def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:
         """Return what executing would do now, by the same code; nothing is stored. For open requests only."""
@@ -65,7 +67,19 @@ class Questions:
         """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
         if actor is not None:
             check_actor(actor)
-        return explain(self._repository.request(request_key(request_id)), self._clock(), actor, self._directory)
+        request, now = self._repository.request(request_key(request_id)), self._clock()
+        explanation = explain(request, now, actor, self._directory)
+        return explanation.model_copy(
+            update={"requirements": tuple(self._with_earliest(request, each, now) for each in explanation.requirements)}
+        )
+
+    def _with_earliest(
+        self, request: MutationRequest, explained: RequirementExplanation, now: datetime
+    ) -> RequirementExplanation:
+        opened = request.requirement(explained.id)
+        if opened is None or not explained.active:
+            return explained
+        return explained.model_copy(update={"earliest": self._conditions.earliest(request, opened, now)})
 
     def request(
         self, request_id: RequestId, *, version: int | None = None, at: datetime | None = None

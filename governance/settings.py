@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """The role that gives the right to define calendars and to declare freezes, beside administrators."""
     window_override_role: str = "window-override"
     """The role that gives the right to let a request run outside its window, beside administrators."""
+    callback_key: SecretStr | None = None
+    """The secret under which tokens for callbacks of external checks are made; at least 16 bytes."""
     check_role: str = "checker"
     """The role that lets a person answer for an external check; services need none."""
     execute_automatically: Literal["released", "all", "never"] = "released"

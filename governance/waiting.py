@@ -1,15 +1,19 @@
 """Waiting: what holds requests back besides approvals, and what brings them on when its time has come."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from governance.calendars.keeping import Calendars
+from governance.checks.checkers import Checker, Checkers
+from governance.checks.engine import Checks
+from governance.checks.tokens import check_token, token_of
 from governance.decisions import RequestId
 from governance.domain.actors import Actor
 from governance.domain.condition_commands import OverrideWindow, RecordCheck
 from governance.domain.errors import ConfigurationError, InputError
 from governance.domain.json_limits import check_json
+from governance.domain.releasing import open_check
 from governance.domain.request import MutationRequest
 from governance.engines.agenda import Agenda
 from governance.engines.conditions import Conditions
@@ -42,7 +46,9 @@ class Waiting:
     """Change windows and freezes."""
     _clock: Callable[[], datetime]
     _handler: Handler
+    _repository: Repository
     _engines: tuple[Engine, ...]
+    _conditions: Conditions
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -74,26 +80,51 @@ class Waiting:
         actor: Actor,
         evidence: Mapping[str, Any] | None = None,
         seen: str | None = None,
+        token: str | None = None,
     ) -> MutationRequest:
         """Say what an external check came to, with evidence; for services, and for people with `settings.check_role`.
 
         `check` is the name of the check or the id of the requirement. With `seen`, the `digest` of the requirement, an
-        answer to other content raises StaleError. Raises SelfApprovalError for who stands behind the request,
+        answer to other content raises StaleError. A `token`, as `callback_token` gives it, lets anybody but the
+        requester answer once, to exactly the content it was made for. Raises SelfApprovalError for who stands behind the request,
         NotAuthorizedError, NotFoundError, AlreadyDecidedError, ApprovalExpiredError, InvalidTransitionError.
         """
         check_actor(actor)
         if type(passed) is not bool:
             msg = "passed: must be True or False"
             raise InputError(msg, field="passed")
+        key = request_key(request_id)
+        if token is not None:
+            seen = self._shown(key, check, token)
         command = RecordCheck(
             actor=actor,
             check=check,
             passed=passed,
             permission=self.settings.check_role,
             digest=seen,
+            by_token=token is not None,
             evidence=_checked(evidence, self.settings.max_payload_bytes),
         )
-        return self._handler.decide(request_key(request_id), command, None)
+        return self._handler.decide(key, command, None)
+
+    def callback_token(self, request_id: RequestId, check: str) -> str:
+        """Return the token by which a callback may answer for an open check of a request, once, as it is now.
+
+        Raises NotFoundError, AlreadyDecidedError, and ConfigurationError without `settings.callback_key`.
+        """
+        key = request_key(request_id)
+        return token_of(self._callback_key, key, open_check(self._repository.request(key), check))
+
+    def _shown(self, key: str, check: str, token: str) -> str:
+        """Return the digest of the content that the token was made for."""
+        opened = open_check(self._repository.request(key), check)
+        check_token(token, self._callback_key, key, opened)
+        return opened.digest
+
+    @property
+    def _callback_key(self) -> str | None:
+        secret = self.settings.callback_key
+        return None if secret is None else secret.get_secret_value()
 
     def override_window(self, request_id: RequestId, *, actor: Actor, reason: str) -> MutationRequest:
         """Let a request run outside its window, or during a freeze, in this round: an approval of its own.
@@ -105,17 +136,22 @@ class Waiting:
         command = OverrideWindow(actor=actor, reason=reason, permission=self.settings.window_override_role)
         return self._handler.decide(request_key(request_id), command, None)
 
-    def _begin_waiting(self, repository: Repository, executor: Executor, handler: Handler) -> None:
+    def _begin_waiting(
+        self, repository: Repository, executor: Executor, handler: Handler, checkers: Iterable[Checker]
+    ) -> None:
         """Make the engines, and have executions look at windows and dependencies."""
         self.agenda = Agenda(self.log)
-        self.calendars = Calendars(self.log, self._clock, self.settings)
-        conditions = Conditions(repository, self.calendars, _none_defined("quota"), _none_defined("checker"))
+        self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars)
+        registry = Checkers(checkers)
+        conditions = Conditions(repository, self.calendars, _none_defined("quota"), registry.refuse_unknown)
+        self._conditions = conditions
         executor.hold, executor.check = conditions.hold, conditions.check
         store = Store(self.log, repository, self.settings.budget_seconds)
         self._engines = (
             Expiries(self.agenda, store),
             Dependencies(self.agenda, store, conditions),
             Schedules(self.agenda, store, conditions),
+            Checks(self.agenda, store, registry, self.settings),
             Executions(self.agenda, handler, self.settings.execute_automatically),
         )
 

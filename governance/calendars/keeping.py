@@ -1,7 +1,7 @@
 """Keeping calendars: defining, freezing and lifting, each an event of the calendar's own stream."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -57,11 +57,22 @@ class Freezing(Given):
 class Calendars:
     """The calendars of a store; for administrators and holders of `settings.calendar_role` to change."""
 
-    def __init__(self, log: EventLog, clock: Callable[[], datetime], settings: Settings) -> None:
+    def __init__(
+        self, log: EventLog, clock: Callable[[], datetime], settings: Settings, names: Callable[[], Iterable[str]]
+    ) -> None:
         self._log = log
         self._clock = clock
         self._settings = settings
+        self._names = names
         self._kept: dict[str, tuple[Calendar, float]] = {}
+
+    def now(self) -> datetime:
+        """Return what the clock says."""
+        return self._clock()
+
+    def all(self) -> Sequence[Calendar]:
+        """Return every calendar, by name."""
+        return [self.look(name) for name in sorted(self._names())]
 
     def get(self, name: str) -> Calendar:
         """Return the calendar as it is now; NotFoundError when there is none."""

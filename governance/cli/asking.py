@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic import TypeAdapter, ValidationError
 
 from governance.cli.actors import actor_of
+from governance.cli.asking_conditions import condition_of
 from governance.cli.inputs import moment
 from governance.domain.errors import InputError
 from governance.domain.intent import Intent
@@ -105,6 +106,9 @@ def _requires(given: Any) -> tuple[Requirement, ...]:
 
 def _requirement(given: dict[str, Any]) -> Requirement:
     wanted = dict(given)
+    kind = wanted.pop("kind", "approval")
+    if kind != "approval":
+        return condition_of(kind, wanted)
     try:
         if "expires_after" in wanted:
             wanted["expires_after"] = _DURATION.validate_python(wanted["expires_after"])

@@ -30,7 +30,7 @@ class Release(Value):
 class RecordCheck(Given):
     """Say what a check came to. `permission` is the role that gives people the right to; services need none.
 
-    With `digest`, the answer is to exactly that content.
+    With `digest`, the answer is to exactly that content; `by_token`, whoever gives it has shown the right to.
     """
 
     name: Literal["record check"] = "record check"
@@ -39,6 +39,7 @@ class RecordCheck(Given):
     passed: bool
     permission: Id
     digest: str | None = None
+    by_token: bool = False
     evidence: JsonObject = Field(default_factory=FrozenDict)
 
 

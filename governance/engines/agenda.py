@@ -6,11 +6,12 @@ from threading import Lock
 from typing import Final
 
 from governance.engines.engine import DueItem
-from governance.engines.folding import STEPS, micros, moment_of, read, steps
+from governance.engines.folding import CALENDARS, STEPS, micros, moment_of, read, steps
 from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow
 from governance.event_store.log import EventLog, translated_errors
 
 PAGE: Final = 500
+MAX_LISTED: Final = 10_000
 LEASE_SECONDS: Final = 15.0
 _TOPICS: Final = tuple(STEPS)
 
@@ -18,10 +19,9 @@ _TOPICS: Final = tuple(STEPS)
 class Agenda:
     """Shared by the engines of one process; any number of processes keep the same tables up to date together."""
 
-    def __init__(self, log: EventLog, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, log: EventLog) -> None:
         self._log = log
         self._tables = log.event_recorder.agenda()
-        self._lease_seconds = lease_seconds
         self._lock = Lock()
 
     def catch_up(self) -> int:
@@ -36,10 +36,18 @@ class Agenda:
                 at = after if self._tables.take_in(page) else self._tables.position()
             return at
 
-    def due(self, engine: str, kinds: Sequence[str], now: datetime, limit: int) -> Sequence["Entry"]:
+    def due(
+        self,
+        engine: str,
+        kinds: Sequence[str],
+        now: datetime,
+        limit: int,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Sequence["Entry"]:
         """Return what is due of these kinds, longest due first, each for the caller alone until its lease runs out."""
         self.catch_up()
-        asked = AgendaClaim(kinds=tuple(kinds), now=micros(now), limit=limit, seconds=self._lease_seconds)
+        asked = AgendaClaim(kinds=tuple(kinds), now=micros(now), limit=limit, seconds=lease_seconds)
         with translated_errors():
             return [Entry.of(engine, row) for row in self._tables.claim(asked)]
 
@@ -53,6 +61,11 @@ class Agenda:
         with translated_errors():
             self._tables.put_off(entry.row, entry.row.due_at, entry.row.tries)
 
+    def remove(self, entry: "Entry") -> None:
+        """Take an entry away of which the log says nothing more; not if an event has touched it meanwhile."""
+        with translated_errors():
+            self._tables.remove(entry.row)
+
     def settled(self, entry: "Entry", keys: Sequence[str]) -> int:
         """Wait for these keys no longer, and return how many are left."""
         with translated_errors():
@@ -62,6 +75,11 @@ class Agenda:
         """Return what waits to be woken by a key, in the order in which it came."""
         with translated_errors():
             return self._tables.waiting(wake, limit)
+
+    def calendars(self) -> list[str]:
+        """Return the names of all calendars."""
+        self.catch_up()
+        return [each.item for each in self.waiting(CALENDARS, MAX_LISTED)]
 
     def count(self) -> Sequence[AgendaCount]:
         """Return how much there is of each kind, and since when the longest due one is."""

@@ -78,6 +78,14 @@ class Conditions:
         window = None if asked.window == EVERYTHING else asked.window
         return self._calendars.next_open(window, begins)
 
+    def earliest(self, request: MutationRequest, opened: OpenedRequirement, now: datetime) -> datetime | None:
+        """Return when an open condition can be met at the soonest, as far as that is known; None when it is not."""
+        if not isinstance(opened.asked, ScheduleRequirement):
+            return None
+        if request.outside_windows:
+            return max(now, opened.asked.not_before or now)
+        return self.opens(opened.asked, now)
+
     def calendar_version(self, window: str | None) -> int | None:
         """Return the version of the calendar by which a window was judged just now."""
         return None if window is None else self._calendars.look(window, fresh=False).version

@@ -26,9 +26,15 @@ REQUEST: Final = "request"
 DEADLINE: Final = "deadline"
 """The item of each request that is its earliest deadline."""
 
+CALENDARS: Final = "calendars"
+"""Where the names of calendars stand, so that they can be listed."""
+
 DIRECT, EXECUTION, BATCH = "direct", "execution", "batch"
 EXPIRY, SCHEDULE, DEPENDENCY, QUOTA, CHECK = "expiry", "schedule", "dependency", "quota", "external_check"
-RESERVED, RETURN = "reserved", "return"
+RESERVED, RETURN, CANCEL = "reserved", "return", "cancel_check"
+RECONCILE: Final = "reconcile"
+"""The item, and the kind, of each request whose execution in another system was begun and not told of since."""
+RECONCILED_AFTER_SECONDS: Final = 3
 EXECUTIONS: Final = (DIRECT, EXECUTION, BATCH)
 _LATER: Final = (SCHEDULE, QUOTA)
 """What is met last, so that it is looked at again whenever something else was met."""
@@ -138,6 +144,12 @@ def _met(event: Stored) -> Iterator[Step]:
     yield touch(event.id, _LATER, event.at, event.position)
 
 
+def _check_failed(event: Stored) -> Iterator[Step]:
+    """A check that said no is over; one that nobody waited for any longer is told so when the request ends."""
+    if event.data["why"] == "failed":
+        yield drop(event.id, event.data["requirement_id"])
+
+
 def _quorum(event: Stored) -> Iterator[Step]:
     yield touch(event.id, _LATER, event.at, event.position)
 
@@ -162,6 +174,7 @@ def _resolved(event: Stored) -> Iterator[Step]:
 
 
 def _failed(event: Stored) -> Iterator[Step]:
+    yield drop(event.id, RECONCILE)
     if event.data["final"]:
         yield from _ended(event)
         return
@@ -169,8 +182,15 @@ def _failed(event: Stored) -> Iterator[Step]:
     yield touch(event.id, (DIRECT, EXECUTION), event.at + pause, event.position)
 
 
+def _started(event: Stored) -> Iterator[Step]:
+    """Nobody else may run it; if nothing is heard of it, somebody asks the state's own store."""
+    due_at = event.at + RECONCILED_AFTER_SECONDS * MICROSECONDS
+    yield touch(event.id, (DIRECT, EXECUTION), due_at + MICROSECONDS, event.position)
+    yield put(event.id, RECONCILE, RECONCILE, event.position, due_at=due_at)
+
+
 def _executed(event: Stored) -> Iterator[Step]:
-    yield clear(event.id, (RETURN,))
+    yield clear(event.id, (RETURN, CANCEL))
     yield finish(dependency_key("executed", event.id), event.at, event.position)
     delivered = dependency_key("delivered", event.id)
     yield (stir if event.data.get("effects") else finish)(delivered, event.at, event.position)
@@ -178,7 +198,8 @@ def _executed(event: Stored) -> Iterator[Step]:
 
 def _ended(event: Stored) -> Iterator[Step]:
     yield change(event.id, (RESERVED,), RETURN, event.at, event.position)
-    yield clear(event.id, (RETURN,))
+    yield change(event.id, (CHECK,), CANCEL, event.at, event.position)
+    yield clear(event.id, (RETURN, CANCEL))
     for until in ("executed", "delivered"):
         yield stir(dependency_key(until, event.id), event.at, event.position)
 
@@ -187,8 +208,13 @@ def _effect(event: Stored) -> Iterator[Step]:
     yield stir(dependency_key("delivered", event.id), event.at, event.position)
 
 
+def _listed(event: Stored) -> Iterator[Step]:
+    yield put(CALENDARS, event.id, CALENDARS, event.position, wake=CALENDARS)
+
+
 def _calendar(event: Stored) -> Iterator[Step]:
     """Something may open earlier than was thought; a freeze only makes things later, and is found when it is time."""
+    yield from _listed(event)
     everything = SCHEDULE if event.id == EVERYTHING else None
     yield wake(calendar_key(event.id), event.at, event.position, everything)
 
@@ -213,12 +239,14 @@ STEPS: Final[dict[str, Callable[[Stored], Iterator[Step]]]] = {
     "ScheduleReached": _met,
     "DependencySatisfied": _met,
     "ExternalCheckPassed": _met,
+    "ExternalCheckFailed": _check_failed,
     "QuotaReserved": _reserved,
     "QuorumReached": _quorum,
     "ApprovalWithdrawn": _withdrawn,
     "Approved": _approved,
     "VersionResolved": _resolved,
     "ExecutionFailed": _failed,
+    "ExecutionStarted": _started,
     "Executed": _executed,
     "Rejected": _ended,
     "Canceled": _ended,
@@ -228,6 +256,7 @@ STEPS: Final[dict[str, Callable[[Stored], Iterator[Step]]]] = {
     "EffectDelivered": _effect,
     "EffectDropped": _effect,
     "CalendarDefined": _calendar,
+    "FreezeDeclared": _listed,
     "FreezeLifted": _calendar,
     "QuotaDefined": _defined,
     "TokensReleased": _returned,

@@ -87,6 +87,10 @@ class AgendaTables(ABC):
         """Gives a row back, due at another time; at the time that it has, if an event has touched it meanwhile."""
 
     @abstractmethod
+    def remove(self, row: AgendaRow) -> None:
+        """Takes a row away, unless an event has touched it meanwhile."""
+
+    @abstractmethod
     def settled(self, row: AgendaRow, keys: Sequence[str]) -> int:
         """Takes out what the row does not have to wait for any more, and returns how much is left."""
 

@@ -38,6 +38,9 @@ UPDATE {schema}.governance_agenda SET held_until = 0, due_at = CASE WHEN touched
 WHERE request_id = $4 AND item = $5
 """
 _SETTLED: Final = "SELECT {schema}.governance_agenda_settled($1, $2, $3)"
+_REMOVE: Final = """
+DELETE FROM {schema}.governance_agenda WHERE request_id = $1 AND item = $2 AND touched = $3
+"""
 _WAITING: Final = f"""
 SELECT {_COLUMNS} FROM {{schema}}.governance_agenda WHERE wake = $1 AND wake <> '' ORDER BY position LIMIT $2
 """  # noqa: S608
@@ -65,6 +68,7 @@ class PostgresAgenda(AgendaTables):
         self._any_due = statement("any_due", _ANY_DUE, TEXT_ARRAY_OID, INT8_OID)
         self._claim = statement("claim", _CLAIM, TEXT_ARRAY_OID, INT8_OID, INT8_OID, INT8_OID)
         self._put_off = statement("put_off", _PUT_OFF, INT8_OID, INT8_OID, INT8_OID, TEXT_OID, TEXT_OID)
+        self._remove = statement("remove", _REMOVE, TEXT_OID, TEXT_OID, INT8_OID)
         self._settled = statement("settled", _SETTLED, TEXT_OID, TEXT_OID, TEXT_ARRAY_OID)
         self._waiting = statement("waiting", _WAITING, TEXT_OID, INT8_OID)
         self._count = statement("count", _COUNT)
@@ -93,6 +97,11 @@ class PostgresAgenda(AgendaTables):
         due_at = None if until is None else int8(until)
         key = (row.request_id.encode(), row.item.encode())
         self._ask(self._put_off, (int8(row.touched), due_at, int8(tries), *key), lambda _: None)
+
+    def remove(self, row: AgendaRow) -> None:
+        """Takes a row away, unless an event has touched it meanwhile."""
+        parameters = (row.request_id.encode(), row.item.encode(), int8(row.touched))
+        self._ask(self._remove, parameters, lambda _: None)
 
     def settled(self, row: AgendaRow, keys: Sequence[str]) -> int:
         """Takes out what the row does not have to wait for any more, and returns how much is left."""

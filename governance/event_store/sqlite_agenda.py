@@ -138,6 +138,7 @@ UPDATE governance_agenda SET held_until = 0, due_at = CASE WHEN touched = :touch
 WHERE request_id = :request_id AND item = :item
 """
 _SETTLED = "DELETE FROM governance_agenda_waits WHERE request_id = ? AND item = ? AND key = ?"
+_REMOVE = "DELETE FROM governance_agenda WHERE request_id = ? AND item = ? AND touched = ?"
 _LEFT = "SELECT count(*) FROM governance_agenda_waits WHERE request_id = ? AND item = ?"
 _WAITING = f"SELECT {_COLUMNS} FROM governance_agenda WHERE wake = ? AND wake <> '' ORDER BY position LIMIT ?"  # noqa: S608
 _COUNT = "SELECT kind, count(*), min(due_at) FROM governance_agenda GROUP BY kind ORDER BY kind"
@@ -184,6 +185,10 @@ class SqliteAgenda(AgendaTables):
         """Gives a row back, due at another time."""
         parameters = {**row.model_dump(), "until": until, "tries": tries}
         self._write(lambda connection: connection.execute(_PUT_OFF, parameters))
+
+    def remove(self, row: AgendaRow) -> None:
+        """Takes a row away, unless an event has touched it meanwhile."""
+        self._write(lambda connection: connection.execute(_REMOVE, (row.request_id, row.item, row.touched)))
 
     def settled(self, row: AgendaRow, keys: Sequence[str]) -> int:
         """Takes out what the row does not have to wait for any more, and returns how much is left."""
