@@ -12,15 +12,22 @@ from governance import (
     GovernanceError,
     Mutation,
     MutationRequest,
+    Outcome,
     Reversibility,
+    Settings,
     allow,
     approval,
     deny,
+    dependency,
+    external_check,
     irreversible,
     policy,
     require,
     reversible,
+    schedule,
 )
+from governance.checks.checkers import checker, passed
+from governance.domain.requirements import Requirement
 from governance.domain.terms import Stale
 from tests.cases import START
 
@@ -112,8 +119,14 @@ class Clock:
 
 def opened(clock: Clock | None = None) -> Governance:
     """Return an empty library."""
-    mutations = (Put, Take, Burn, Lend, Scribble)
-    return Governance.open("sqlite://", mutations=mutations, policies=[by_the_note], clock=clock or Clock())
+    return Governance.open(
+        "sqlite://",
+        mutations=(Put, Take, Burn, Lend, Scribble),
+        policies=[by_the_note],
+        checkers=[checker("scan")(lambda check: passed())],
+        settings=Settings(execute_automatically="never"),
+        clock=clock or Clock(),
+    )
 
 
 def run(gov: Governance, mutation: Any, actor: Actor = LEE) -> MutationRequest:
@@ -149,10 +162,42 @@ def after_drift(what: str, stale: Stale, *, approved: bool) -> str:
         if approved:
             gov.approve(asked.id, actor=LEAD)
         meanwhile(gov)
-        outcome = gov.execute(asked.id, actor=LEE)
-        assert outcome.resolution is not None
-        follows = "runs" if outcome.executed else "new round" if outcome.request.round > 1 else outcome.request.end_code
-        return f"{outcome.resolution.outcome}: {follows}"
+        return told(gov.execute(asked.id, actor=LEE))
+
+
+KINDS: dict[str, Callable[[str], Requirement]] = {
+    "an approval": lambda other: approval(role="lead"),
+    "an external check": lambda other: external_check("scan"),
+    "a schedule": lambda other: schedule(not_before=START + DAY),
+    "another request (dependency)": dependency,
+}
+
+
+def kind_rows() -> Iterator[tuple[str, ...]]:
+    """Yield what a request waited for, and what comes of executing it when the state moved after that was met."""
+    for kind in KINDS:
+        yield (kind, *(after_waiting(kind, stale) for stale in STRATEGIES))
+
+
+def after_waiting(kind: str, stale: Stale) -> str:
+    """Return the resolution of a request that waited for something else than a yes, and what follows."""
+    clock = Clock()
+    with opened(clock) as gov:
+        requires = [KINDS[kind](run(gov, Put(book="old")).id)]
+        asked = gov.submit(Put(book="a"), state_id=STATE, actor=ADA, reason="r", requires=requires, stale=stale)
+        clock.now += DAY
+        if kind == "an approval":
+            gov.approve(asked.id, actor=LEAD)
+        gov.run_due()
+        run(gov, Put(book="b"))
+        return told(gov.execute(asked.id, actor=LEE))
+
+
+def told(outcome: Outcome) -> str:
+    """Return what came of comparing versions, and what follows."""
+    assert outcome.resolution is not None
+    follows = "runs" if outcome.executed else "new round" if outcome.request.round > 1 else outcome.request.end_code
+    return f"{outcome.resolution.outcome}: {follows}"
 
 
 Way = Literal["inverse", "restore", "by hand"]
@@ -274,6 +319,7 @@ def tables() -> dict[str, str]:
     return {
         "approved": table(("after the approval", *strategies), drift_rows(approved=True)),
         "direct": table(("after the submission", *strategies), drift_rows(approved=False)),
+        "kinds": table(("it waited for", *strategies), kind_rows()),
         "compensation": table(("the original is", *ways), compensation_rows()),
         "ends": table(("the compensation is", "the original is", "to be seen to by", "again?"), end_rows()),
     }
