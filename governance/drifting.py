@@ -115,7 +115,7 @@ class DriftReader:
             left_out=max(0, current - basis.version) - len(changes),
             changed_paths=paths,
             matters=self._matters(request, paths, moved=current != basis.version),
-            same=basis.mutation == latest.mutation and same_changes(basis.change_set, latest.change_set),
+            same=basis.mutation.digest == latest.mutation.digest and same_changes(basis.change_set, latest.change_set),
             to_confirm=_confirmable(request, actor),
         )
 

@@ -17,6 +17,7 @@ from governance import (
     NotFoundError,
     UnreadableEventError,
     allow,
+    amend,
     approval,
     deny,
     policy,
@@ -317,3 +318,31 @@ def test_a_destroyed_key_is_not_left_in_the_file(sqlite_url: str) -> None:
         assert any(bytes(secret) in each.read_bytes() for each in files)
         governance.forget("ada", actor=ALAN, reason="asked")
         assert not any(bytes(secret) in each.read_bytes() for each in files if each.exists())
+
+
+def test_what_was_erased_before_it_ran_does_not_run_as_approved(store_url: str, tmp_path: Path) -> None:
+    with opened(store_url) as governance:
+        pending = governance.submit(ADA, state_id=TEAM, actor=GRACE, reason="r", requires=[approval(actor="alan")])
+        governance.approve(pending.id, actor=ALAN)
+        governance.forget("ada", actor=ALAN, reason="asked")
+        outcome = governance.execute(pending.id, actor=WORKER)
+        assert not outcome.executed
+        assert outcome.resolution is not None
+        assert outcome.resolution.outcome == "renewal_required"
+        assert governance.state(TEAM).version == 0
+    assert Keyed(store_url, tmp_path).verify().problems == ()
+
+
+def test_policies_may_amend_what_is_personal(store_url: str, tmp_path: Path) -> None:
+    @policy(Hire)
+    def in_lower_case(mutation: Hire, state: Team, context: Context) -> Answer:
+        if mutation.email != mutation.email.lower():
+            return amend(mutation.model_copy(update={"email": mutation.email.lower()}))
+        return allow()
+
+    with opened(store_url, policies=[in_lower_case]) as governance:
+        done = governance.run(Hire(user="ada", email="Ada@Example.org"), state_id=TEAM, actor=GRACE, reason="r")
+        assert done.executed
+        assert governance.state(TEAM).value.people[0].email == "ada@example.org"
+        assert "example.org" not in everything_stored(store_url).lower()
+    assert Keyed(store_url, tmp_path).verify().problems == ()
