@@ -20,7 +20,6 @@ _SQLITE = "sqlite://"
 _SCHEMES = ("sqlite", "postgresql", "postgres")
 _HEX_DIGITS = 32
 _SHORTEST_ENDING = 4
-_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _full_id(governance: "Governance", given: str, kind: str, topic: str) -> str
     if len(text) < _SHORTEST_ENDING:
         msg = f"{kind}_id: {given!r} is too short: give at least {_SHORTEST_ENDING} characters of the id's end"
         raise InputError(msg, field=f"{kind}_id")
-    found = sorted(_ending_with(governance, text, topic))
+    found = sorted(each.partition("-")[2] for each in governance.log.streams_ending(text, topic))
     if not found:
         msg = f"no {kind} has an id that ends with {text}"
         raise NotFoundError(msg, **{kind: text})
@@ -131,12 +130,3 @@ def _full_id(governance: "Governance", given: str, kind: str, topic: str) -> str
         msg = f"{kind}_id: {len(found)} {several} end with {text}: {', '.join(found[:5])}; give more of the id"
         raise InputError(msg, field=f"{kind}_id")
     return found[0]
-
-
-def _ending_with(governance: "Governance", ending: str, topic: str) -> set[str]:
-    recorder, after, found = governance.log.event_recorder, 0, set[str]()
-    while page := recorder.select_notifications(after, _PAGE, topics=(topic,), inclusive_of_start=False):
-        streams = (str(each.originator_id) for each in page)
-        found |= {stream.partition("-")[2] for stream in streams if stream.endswith(ending)}
-        after = page[-1].id
-    return found

@@ -92,6 +92,11 @@ class EventLog(Application[str]):
         """Return the event; raises UnreadableEventError when it is damaged, UnknownEventError when it is too new."""
         return cast(Recorded, self.mapper.to_domain_event(stored))
 
+    def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
+        """Return up to a hundred names with this ending, of four characters or more, of streams begun by the topic."""
+        with translated_errors():
+            return self._given.streams_ending(ending, topic)
+
     def head(self) -> int:
         """Return the position of the last settled event, 0 when there is none."""
         with translated_errors():

@@ -12,8 +12,8 @@ from psycopg import pq
 from governance.event_store.append import MAX_VERSION, Append, bounded, stored_form
 from governance.event_store.deadline import Deadline, now
 from governance.event_store.group_commit import GroupCommit
-from governance.event_store.postgres_append import PostgresAppender
 from governance.event_store.postgres_agenda import PostgresAgenda
+from governance.event_store.postgres_append import PostgresAppender
 from governance.event_store.postgres_binary import (
     INT8_OID,
     TEXT_ARRAY_OID,
@@ -36,6 +36,10 @@ _STREAM = """
 SELECT position, stream, version, topic, state FROM {schema}.governance_events
 WHERE stream = $1 AND version > $2 AND version <= $3 ORDER BY version
 """
+_ENDING = """
+SELECT stream FROM {schema}.governance_events
+WHERE version = 1 AND right(stream, 4) = right($1, 4) AND topic = $2 AND right(stream, length($1)) = $1 LIMIT 100
+"""
 _FEED = """
 SELECT position, stream, version, topic, state FROM {schema}.governance_events
 WHERE position >= $1 AND position <= $2
@@ -56,6 +60,7 @@ class PostgresStatements:
         stream_types = (TEXT_OID, INT8_OID, INT8_OID, INT8_OID)
         self.forwards = Statement(b"forwards", stream + b" LIMIT $4", stream_types)
         self.backwards = Statement(b"backwards", stream + b" DESC LIMIT $4", stream_types)
+        self.ending = Statement(b"ending", fill(_ENDING, schema=schema).encode(), (TEXT_OID, TEXT_OID))
         limits = (INT8_OID, INT8_OID, INT8_OID)
         self.feed = Statement(b"feed", feed + b" ORDER BY position LIMIT $3", limits)
         topics = b" AND topic = ANY ($4) ORDER BY position LIMIT $3"
@@ -121,6 +126,16 @@ class PostgresRecorder(EventRecorder):
             None if limit is None else int8(max(0, limit)),
         ]
         return self._notifications(statement, parameters)
+
+    def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
+        """Returns the names with this ending of streams that begin with the topic."""
+        parameters = [ending.encode(), topic.encode()]
+
+        def ask(session: Session, deadline: Deadline) -> list[str]:
+            result = session.run(self._statements.ending, parameters, deadline)
+            return [(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)]
+
+        return self._connections.read(ask, self._deadline())
 
     def select_notifications(
         self,

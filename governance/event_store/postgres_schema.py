@@ -198,6 +198,11 @@ CREATE UNIQUE INDEX governance_one_personal_key ON {schema}.governance_personal_
 WHERE secret IS NOT NULL
 """
 
+# People name a request by how its id ends.
+_ENDINGS: Final = """
+CREATE INDEX governance_endings ON {schema}.governance_events ((right(stream, 4))) WHERE version = 1
+"""
+
 _STEPS: Final = (
     ("events table", (_EVENTS, _POSITIONS)),
     ("events are never changed", (_REFUSE, _TRIGGER, _TRIGGER_ALWAYS)),
@@ -206,6 +211,7 @@ _STEPS: Final = (
     ("keys of personal data", (_PERSONAL_KEYS, _ONE_PERSONAL_KEY)),
     ("outbox of effects", OUTBOX_TABLES),
     ("agenda of what is due", AGENDA_TABLES),
+    ("streams by how their names end", (_ENDINGS,)),
 )
 
 _ROLE: Final = """

@@ -105,6 +105,13 @@ class EventRecorder(ApplicationRecorder):
         """Returns the events of one stream, by version, each with its position as `id`."""
 
     @abstractmethod
+    def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
+        """Returns the names with this ending, of four characters or more, of streams that begin with the topic.
+
+        At most a hundred, in no order; found by an index, however many streams there are.
+        """
+
+    @abstractmethod
     def select_notifications(
         self,
         start: int | None,

@@ -34,6 +34,10 @@ SELECT position, stream, version, topic, state FROM governance_events
 WHERE position >= ? AND position <= ? AND topic IN (SELECT value FROM json_each(?))
 ORDER BY position LIMIT ?
 """
+_ENDING = """
+SELECT stream FROM governance_events
+WHERE version = 1 AND substr(stream, -4) = substr(?1, -4) AND topic = ?2 AND substr(stream, -length(?1)) = ?1 LIMIT 100
+"""
 _HEAD = "SELECT max(position) FROM governance_events"
 _HAS_SCHEMA = "SELECT count(*) FROM sqlite_master WHERE name = 'governance_schema'"
 _CURRENT = "SELECT coalesce(max(number), 0) FROM governance_schema"
@@ -92,6 +96,12 @@ class SqliteRecorder(EventRecorder):
         last = MAX_VERSION if lte is None else bounded(lte)
         parameters = (stream.decode(), first, last, NO_LIMIT if limit is None else max(0, limit))
         return self._notifications(_BACKWARDS if desc else _FORWARDS, parameters)
+
+    def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
+        """Returns the names with this ending of streams that begin with the topic."""
+        return [
+            stream.decode() for (stream,) in self._ask(lambda one: one.execute(_ENDING, (ending, topic)).fetchall())
+        ]
 
     def select_notifications(
         self,

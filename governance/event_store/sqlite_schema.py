@@ -51,12 +51,16 @@ _ONE_PERSONAL_KEY: Final = """
 CREATE UNIQUE INDEX governance_one_personal_key ON governance_personal_keys (subject) WHERE secret IS NOT NULL
 """
 
+# People name a request by how its id ends.
+_ENDINGS: Final = "CREATE INDEX governance_endings ON governance_events (substr(stream, -4)) WHERE version = 1"
+
 _STEPS: Final = (
     ("events table", (_EVENTS,)),
     ("events are never changed", (_NO_UPDATE, _NO_DELETE, _NO_REPLACE)),
     ("keys of personal data", (_PERSONAL_KEYS, _ONE_PERSONAL_KEY)),
     ("outbox of effects", OUTBOX_TABLES),
     ("agenda of what is due", AGENDA_TABLES),
+    ("streams by how their names end", (_ENDINGS,)),
 )
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from governance.event_store.log import EventLog
 from tests.commands import Gov
 
 STATE = "tenant-42:roles"
@@ -204,7 +205,7 @@ def test_a_request_is_named_by_the_end_of_its_id(gov: Gov) -> None:
 
 def test_an_ending_that_several_share_is_refused(gov: Gov, monkeypatch: pytest.MonkeyPatch) -> None:
     gov.grant()
-    monkeypatch.setattr("governance.cli.session._ending_with", lambda governance, text: {f"1{text}", f"2{text}"})
+    monkeypatch.setattr(EventLog, "streams_ending", lambda log, text, topic: [f"request-1{text}", f"request-2{text}"])
 
     refused = gov("show", "abcd", "--json")
 
