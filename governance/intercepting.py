@@ -100,7 +100,7 @@ class Interceptors:
         entered = self._enter(requests, actor)
         try:
             result = run()
-        except Exception as error:
+        except BaseException as error:
             self._leave(entered, {}, clean(str(error) or type(error).__name__))
             raise
         self._leave(entered, {each.request.id: each for each in outcomes(result)}, "what it belongs to did not run")
@@ -115,9 +115,11 @@ class Interceptors:
             for each in self._for(request):
                 try:
                     each.before(call)
-                except Exception as error:
+                except BaseException as error:
                     reason = f"interceptor {each.name} blocked it: {_told(error)}"
                     self._leave(entered, {}, reason)
+                    if not isinstance(error, Exception):  # the program is being stopped
+                        raise
                     msg = f"request {request.id} was not executed: {reason}"
                     raise InterceptedError(msg, request=request.id, interceptor=each.name) from error
                 passed.append(each)
@@ -200,5 +202,5 @@ def _type(mutation: Any) -> str:
     return mutation.mutation_type if is_class else str(mutation)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return clean(f"{type(error).__name__}: {error}")

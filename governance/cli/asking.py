@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from governance.cli.actors import actor_of
 from governance.cli.asking_conditions import condition_of
@@ -91,7 +92,7 @@ def _intent(given: Any) -> Intent | None:
     if given is None:
         return None
     try:
-        return Intent.model_validate(given)
+        return Intent.model_validate_json(to_json(given))
     except ValidationError as error:
         raise input_error(error, "intent") from None
 

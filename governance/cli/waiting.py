@@ -17,6 +17,7 @@ from governance.cli.session import Answer, Session
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from governance.application import Governance
     from projections import Views
     from projections.rows import AgendaRow, ApprovalRow
 
@@ -69,19 +70,33 @@ def reviews(session: Session, limit: Limit = 50) -> Answer:
 
 @command(app, "doctor", STORE)
 def doctor(session: Session) -> Answer:
-    """Look for what waits in vain: requirements that nobody can meet, and what is overdue. Exit code 1 if anything is.
+    """Look for what waits in vain: requirements that nobody can meet, what is overdue, and what was not put right.
 
-    Who could meet a requirement is asked of the directory of your application (--app).
+    Exit code 1 if anything is. Who could meet a requirement is asked of the directory of your application (--app).
     """
-    with current_views(session, "agenda", "approvals") as views:
+    with current_views(session, "agenda", "approvals", "requests") as views:
+        left = views.requests(decision="CompensationFailed", status="executed", limit=PAGE).items
         overdue = views.agenda(due=["review", "request-deadline", "approval-deadline"], due_to=datetime.now(UTC)).items
         waiting = list(_waiting(views))
     with session.store() as governance:
         writers = [each.model_dump() for each in governance.log.event_recorder.open_writers()]
         hopeless = [found for row in waiting if (found := _hopeless(governance, row)) is not None]
-    data = {"overdue": _documents(overdue), "unsatisfiable": hopeless, "open_writers": writers}
-    ill = bool(overdue or hopeless)
-    return Answer(data, lambda: _doctor_view(overdue, hopeless), Exit.ERROR if ill else Exit.DONE)
+        wrong = [_not_put_right(governance, row.request_id) for row in left]
+    data = {
+        "overdue": _documents(overdue),
+        "unsatisfiable": hopeless,
+        "not_put_right": wrong,
+        "open_writers": writers,
+    }
+    ill = bool(overdue or hopeless or wrong)
+    return Answer(data, lambda: _doctor_view(overdue, hopeless, wrong), Exit.ERROR if ill else Exit.DONE)
+
+
+def _not_put_right(governance: "Governance", request_id: str) -> dict[str, Any]:
+    """Return why an executed request was not put right, and who has to see to it."""
+    failure = governance.request(request_id).compensation_failure
+    told = failure.model_dump(mode="json") if failure is not None else {}
+    return {"request_id": request_id, **told}
 
 
 def _waiting(views: "Views") -> "Iterator[ApprovalRow]":
@@ -151,14 +166,16 @@ def _agenda_view(rows: "tuple[AgendaRow, ...]", nothing: str) -> "RenderableType
     return render.grid(lines, titles=("request", "due", "what is due", "mutation", "state"))
 
 
-def _doctor_view(overdue: "tuple[AgendaRow, ...]", hopeless: list[dict[str, Any]]) -> "RenderableType":
+def _doctor_view(
+    overdue: "tuple[AgendaRow, ...]", hopeless: list[dict[str, Any]], wrong: list[dict[str, Any]]
+) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
     from governance.cli import render
     from governance.cli.text import short, visible
 
-    if not overdue and not hopeless:
+    if not (overdue or hopeless or wrong):
         return Text("Nothing waits in vain.")
     parts: list[RenderableType] = []
     if overdue:
@@ -167,4 +184,7 @@ def _doctor_view(overdue: "tuple[AgendaRow, ...]", hopeless: list[dict[str, Any]
         who, people = ", ".join(each["who"]), ", ".join(each["people"]) or "nobody"
         told = f"requirement {each['requirement_id']} needs {each['missing']} more by {who}; {people} could decide"
         parts.append(Text(visible(f"{short(each['request_id'])}: {told}: gov reassign", limit=400)))
+    for each in wrong:
+        told = f"was not put right ({each.get('reason')}); {each.get('owner') or 'somebody'} has to see to it"
+        parts.append(Text(visible(f"{short(each['request_id'])} {told}: gov compensate", limit=400)))
     return Group(*parts)

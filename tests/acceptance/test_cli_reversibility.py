@@ -44,3 +44,30 @@ def test_way_back_is_told_before_approval_and_until_when_afterwards(store_url: s
     assert gov("approve", request, "--as", "alan:lead").code == 0
     assert gov("execute", request, "--as", "worker").code == 0
     assert "reversible until" in gov("show", request).out
+
+
+def test_requester_makes_the_way_back_shorter(store_url: str) -> None:
+    gov = Gov(store_url, app="tests.acceptance.test_cli_reversibility:app")
+    asked = ("submit", "pay", "--state", "till", "--data", '{"amount": 5}', "--reason", "r", "--as", "grace")
+    shorter = gov.id(*asked, "--intent", '{"reversibility": {"within": "PT1H"}}')
+    assert "reversible within 1 hour" in gov("why", shorter).out
+    longer = gov.id(*asked, "--intent", '{"reversibility": {"within": "P9D"}}')
+    assert "reversible within 2 hours" in gov("why", longer).out
+    assert gov(*asked, "--intent", '{"reversibility": {"within": "soon"}}').code == 2
+
+
+def test_doctor_names_what_was_not_put_right_and_whose_it_is(store_url: str) -> None:
+    gov = Gov(store_url, app="tests.acceptance.test_cli_reversibility:app")
+    request = gov.id("submit", "pay", "--state", "till", "--data", '{"amount": 5}', "--reason", "r", "--as", "grace")
+    assert gov("approve", request, "--as", "alan:lead").code == 0
+    assert gov("execute", request, "--as", "worker").code == 0
+    assert gov("doctor").code == 0
+    by_hand = ("--mutation", "pay", "--data", '{"amount": -5}')
+    undo = gov.id("compensate", request, "--as", "tony", "--reason", "twice", *by_hand)
+    assert gov("reject", undo, "--as", "alan:lead", "--reason", "call them first").code == 0
+    found = gov("doctor", "--json")
+    assert (found.code, len(found.json["not_put_right"])) == (1, 1)
+    told = found.json["not_put_right"][0]
+    assert (told["request_id"], told["by"], told["owner"]) == (request, undo, "tony")
+    assert "tony has to see to it" in gov("doctor").out
+    assert "tony has to see to it" in gov("why", request).out

@@ -198,6 +198,23 @@ def test_atomic_batch_is_blocked_as_a_whole(opened: Open) -> None:
     assert [each[:2] for each in told if each[0] == "watch"] == [("watch", "before")] * 2 + [("watch", "blocked")] * 2
 
 
+def test_program_that_is_stopped_closes_what_it_opened(opened: Open) -> None:
+    gov, told = opened({"name": "watch"})
+
+    def stop(self: Any, state: Any) -> Any:
+        raise KeyboardInterrupt
+
+    request = asked(gov)
+    original, Add.apply = Add.apply, stop  # type: ignore[method-assign]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            gov.execute(request, actor=WORKER)
+    finally:
+        Add.apply = original  # type: ignore[method-assign]
+    assert [each[1] for each in told] == ["before", "blocked"]
+    assert gov.request(request).status is Status.APPROVED
+
+
 def test_what_cannot_be_an_interceptor_is_refused_at_opening(store_url: str) -> None:
     class Other(Interceptor):
         mutations = ("no_such_mutation",)
