@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Within what time such a review has to be closed."""
     calendar_role: str = "calendar-keeper"
     """The role that gives the right to define calendars and to declare freezes, beside administrators."""
+    quota_role: str = "quota-keeper"
+    """The role that gives the right to define quotas, beside administrators."""
     window_override_role: str = "window-override"
     """The role that gives the right to let a request run outside its window, beside administrators."""
     callback_key: SecretStr | None = None

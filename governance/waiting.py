@@ -11,7 +11,7 @@ from governance.checks.tokens import check_token, token_of
 from governance.decisions import RequestId
 from governance.domain.actors import Actor
 from governance.domain.condition_commands import OverrideWindow, RecordCheck
-from governance.domain.errors import ConfigurationError, InputError
+from governance.domain.errors import InputError
 from governance.domain.json_limits import check_json
 from governance.domain.releasing import open_check
 from governance.domain.request import MutationRequest
@@ -29,6 +29,8 @@ from governance.execution import Executor
 from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import check_actor
+from governance.quotas.engine import Reservations, Returns
+from governance.quotas.keeping import Quotas
 from governance.repository import Repository
 from governance.settings import Settings
 
@@ -44,6 +46,8 @@ class Waiting:
     """What is due when; kept beside the log, and read out of it again by `agenda.rebuild()`."""
     calendars: Calendars
     """Change windows and freezes."""
+    quotas: Quotas
+    """Tokens per window of time."""
     _clock: Callable[[], datetime]
     _handler: Handler
     _repository: Repository
@@ -86,8 +90,9 @@ class Waiting:
 
         `check` is the name of the check or the id of the requirement. With `seen`, the `digest` of the requirement, an
         answer to other content raises StaleError. A `token`, as `callback_token` gives it, lets anybody but the
-        requester answer once, to exactly the content it was made for. Raises SelfApprovalError for who stands behind the request,
-        NotAuthorizedError, NotFoundError, AlreadyDecidedError, ApprovalExpiredError, InvalidTransitionError.
+        requester answer once, to exactly the content it was made for. Raises SelfApprovalError for who stands behind
+        the request, NotAuthorizedError, NotFoundError, AlreadyDecidedError, ApprovalExpiredError,
+        InvalidTransitionError.
         """
         check_actor(actor)
         if type(passed) is not bool:
@@ -143,7 +148,8 @@ class Waiting:
         self.agenda = Agenda(self.log)
         self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars)
         registry = Checkers(checkers)
-        conditions = Conditions(repository, self.calendars, _none_defined("quota"), registry.refuse_unknown)
+        self.quotas = Quotas(self.log, self._clock, self.settings)
+        conditions = Conditions(repository, self.calendars, self.quotas, registry.refuse_unknown)
         self._conditions = conditions
         executor.hold, executor.check = conditions.hold, conditions.check
         store = Store(self.log, repository, self.settings.budget_seconds)
@@ -151,6 +157,8 @@ class Waiting:
             Expiries(self.agenda, store),
             Dependencies(self.agenda, store, conditions),
             Schedules(self.agenda, store, conditions),
+            Returns(self.agenda, store, self.quotas),
+            Reservations(self.agenda, store, self.quotas),
             Checks(self.agenda, store, registry, self.settings),
             Executions(self.agenda, handler, self.settings.execute_automatically),
         )
@@ -163,11 +171,3 @@ def _checked(evidence: Mapping[str, Any] | None, max_bytes: int) -> dict[str, An
     given = dict(evidence or {})
     check_json(given, field="evidence", max_bytes=max_bytes)
     return given
-
-
-def _none_defined(what: str) -> Callable[[str], None]:
-    def refuse(name: str) -> None:
-        msg = f"there is no {what} {name}"
-        raise ConfigurationError(msg, **{what: name})
-
-    return refuse

@@ -76,6 +76,17 @@ class Agenda:
         with translated_errors():
             return self._tables.waiting(wake, limit)
 
+    def first_ready(self, wake: str) -> AgendaRow | None:
+        """Return the first, in the order in which they came, of those that wait for nothing but what the key says."""
+        with translated_errors():
+            found = self._tables.waiting(wake, 1, ready=True)
+        return found[0] if found else None
+
+    def set_aside(self, row: AgendaRow) -> None:
+        """Have a row wait until an event makes it due."""
+        with translated_errors():
+            self._tables.put_off(row, None, row.tries)
+
     def calendars(self) -> list[str]:
         """Return the names of all calendars."""
         self.catch_up()

@@ -19,6 +19,7 @@ from governance.domain.lifecycle import OPEN, Status
 from governance.domain.releasing import FREEZE
 from governance.domain.request import MutationRequest, OpenedRequirement
 from governance.ids import request_key
+from governance.quotas.keeping import Quotas
 from governance.repository import Repository
 
 MAX_CHAIN: Final = 10_000
@@ -30,12 +31,10 @@ Refuse = Callable[[str], None]
 class Conditions:
     """Looks at calendars and other requests; changes nothing."""
 
-    def __init__(
-        self, repository: Repository, calendars: Calendars, check_quota: Refuse, check_checker: Refuse
-    ) -> None:
+    def __init__(self, repository: Repository, calendars: Calendars, quotas: Quotas, check_checker: Refuse) -> None:
         self._repository = repository
         self._calendars = calendars
-        self._check_quota = check_quota
+        self._quotas = quotas
         self._check_checker = check_checker
 
     def check(self, request: MutationRequest) -> None:
@@ -48,7 +47,7 @@ class Conditions:
                 case ScheduleRequirement():
                     self._check_window(opened.asked.window)
                 case QuotaRequirement():
-                    self._check_quota(opened.asked.key)
+                    self._quotas.refuse_impossible(opened.asked)
                 case ExternalCheckRequirement():
                     self._check_checker(opened.asked.name)
                 case DependencyRequirement():
@@ -80,6 +79,8 @@ class Conditions:
 
     def earliest(self, request: MutationRequest, opened: OpenedRequirement, now: datetime) -> datetime | None:
         """Return when an open condition can be met at the soonest, as far as that is known; None when it is not."""
+        if isinstance(opened.asked, QuotaRequirement):
+            return self._quotas.free_at(opened.asked, now)
         if not isinstance(opened.asked, ScheduleRequirement):
             return None
         if request.outside_windows:

@@ -95,8 +95,8 @@ class AgendaTables(ABC):
         """Takes out what the row does not have to wait for any more, and returns how much is left."""
 
     @abstractmethod
-    def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
-        """Returns the rows with this wake key, in the order of the log."""
+    def waiting(self, wake: str, limit: int, *, ready: bool = False) -> Sequence[AgendaRow]:
+        """Returns the rows with this wake key, in the order of the log; with `ready`, only those with a time."""
 
     @abstractmethod
     def count(self) -> Sequence[AgendaCount]:

@@ -44,6 +44,10 @@ DELETE FROM {schema}.governance_agenda WHERE request_id = $1 AND item = $2 AND t
 _WAITING: Final = f"""
 SELECT {_COLUMNS} FROM {{schema}}.governance_agenda WHERE wake = $1 AND wake <> '' ORDER BY position LIMIT $2
 """  # noqa: S608
+_READY: Final = f"""
+SELECT {_COLUMNS} FROM {{schema}}.governance_agenda
+WHERE wake = $1 AND wake <> '' AND due_at IS NOT NULL ORDER BY position LIMIT $2
+"""  # noqa: S608
 _COUNT: Final = """
 SELECT kind, count(*), min(due_at) FROM {schema}.governance_agenda GROUP BY kind ORDER BY kind COLLATE "C"
 """
@@ -71,6 +75,7 @@ class PostgresAgenda(AgendaTables):
         self._remove = statement("remove", _REMOVE, TEXT_OID, TEXT_OID, INT8_OID)
         self._settled = statement("settled", _SETTLED, TEXT_OID, TEXT_OID, TEXT_ARRAY_OID)
         self._waiting = statement("waiting", _WAITING, TEXT_OID, INT8_OID)
+        self._ready = statement("ready", _READY, TEXT_OID, INT8_OID)
         self._count = statement("count", _COUNT)
         self._forget = statement("forget", _FORGET)
 
@@ -108,9 +113,9 @@ class PostgresAgenda(AgendaTables):
         named = text_array([each.encode() for each in keys])
         return self._ask(self._settled, (row.request_id.encode(), row.item.encode(), named), _number)
 
-    def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
+    def waiting(self, wake: str, limit: int, *, ready: bool = False) -> Sequence[AgendaRow]:
         """Returns the rows with this wake key, in the order of the log."""
-        return self._ask(self._waiting, (wake.encode(), int8(limit)), _rows)
+        return self._ask(self._ready if ready else self._waiting, (wake.encode(), int8(limit)), _rows)
 
     def count(self) -> Sequence[AgendaCount]:
         """Returns how much there is of each kind."""

@@ -141,6 +141,9 @@ _SETTLED = "DELETE FROM governance_agenda_waits WHERE request_id = ? AND item = 
 _REMOVE = "DELETE FROM governance_agenda WHERE request_id = ? AND item = ? AND touched = ?"
 _LEFT = "SELECT count(*) FROM governance_agenda_waits WHERE request_id = ? AND item = ?"
 _WAITING = f"SELECT {_COLUMNS} FROM governance_agenda WHERE wake = ? AND wake <> '' ORDER BY position LIMIT ?"  # noqa: S608
+_READY = f"""
+SELECT {_COLUMNS} FROM governance_agenda WHERE wake = ? AND wake <> '' AND due_at IS NOT NULL ORDER BY position LIMIT ?
+"""  # noqa: S608
 _COUNT = "SELECT kind, count(*), min(due_at) FROM governance_agenda GROUP BY kind ORDER BY kind"
 
 
@@ -199,9 +202,10 @@ class SqliteAgenda(AgendaTables):
 
         return self._write(work)
 
-    def waiting(self, wake: str, limit: int) -> Sequence[AgendaRow]:
+    def waiting(self, wake: str, limit: int, *, ready: bool = False) -> Sequence[AgendaRow]:
         """Returns the rows with this wake key, in the order of the log."""
-        return self._read(lambda connection: _rows(connection.execute(_WAITING, (wake, limit)).fetchall()))
+        query = _READY if ready else _WAITING
+        return self._read(lambda connection: _rows(connection.execute(query, (wake, limit)).fetchall()))
 
     def count(self) -> Sequence[AgendaCount]:
         """Returns how much there is of each kind."""

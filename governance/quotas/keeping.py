@@ -1,0 +1,126 @@
+"""Keeping quotas: defining them, and knowing what is free; each change is an event of the quota's own stream."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from governance.appending import Append
+from governance.domain.actors import ADMINISTRATORS, Actor
+from governance.domain.conditions import MAX_DURATION, MAX_TOKENS, QuotaRequirement
+from governance.domain.errors import ConcurrencyError, ConfigurationError, InputError, NotAuthorizedError
+from governance.domain.quota_events import QuotaDefined
+from governance.domain.values import Given, Id, Value
+from governance.event_store.log import EventLog
+from governance.ids import new_id
+from governance.quotas.quota import Quota, candidates, quota_after
+from governance.retrying import attempts
+from governance.settings import Settings
+from governance.streams import quota_stream
+
+SHORTEST: Final = timedelta(seconds=1)
+
+
+class Defining(Given):
+    """What a quota is defined by."""
+
+    key: Id
+    limit: int
+    per: timedelta
+    window: Literal["fixed", "sliding"]
+
+
+class Standing(Value):
+    """How a quota stands: how much there is in each window, and how much of the present one is taken."""
+
+    key: str
+    limit: int
+    per: timedelta
+    window: Literal["fixed", "sliding"]
+    taken: int
+    free: int
+
+
+class Quotas:
+    """The quotas of a store; for administrators and holders of `settings.quota_role` to define."""
+
+    def __init__(self, log: EventLog, clock: Callable[[], datetime], settings: Settings) -> None:
+        self._log = log
+        self._clock = clock
+        self._settings = settings
+        self._kept: dict[str, Quota] = {}
+
+    def define(
+        self, key: str, *, limit: int, per: timedelta, window: Literal["fixed", "sliding"] = "fixed", actor: Actor
+    ) -> Standing:
+        """Define a quota, or give it another size from now on: so many tokens in each window of this length.
+
+        A key that ends with `:*` (or is `*`) is for all keys that begin so and have no definition of their own, each
+        with tokens of its own. Raises InputError, NotAuthorizedError.
+        """
+        given = Defining(key=key, limit=limit, per=per, window=window)
+        if not 0 <= given.limit <= MAX_TOKENS or type(limit) is not int:
+            msg = f"limit: must be a whole number from 0 to {MAX_TOKENS:,}"
+            raise InputError(msg, field="limit")
+        if not SHORTEST <= given.per <= MAX_DURATION:
+            msg = f"per: must be from one second to {MAX_DURATION.days:,} days"
+            raise InputError(msg, field="per")
+        self._check_actor(actor, key)
+        self._append(key, QuotaDefined(limit=limit, per=per, window=window), actor)
+        return self.get(key)
+
+    def get(self, key: str) -> Standing:
+        """Return how the quota stands now; ConfigurationError when nothing defines it."""
+        rule, now = self.rule(key), self._clock()
+        taken = self.look(key).taken(rule, now)
+        free = max(0, rule.limit - taken)
+        return Standing(key=key, limit=rule.limit, per=rule.per, window=rule.window, taken=taken, free=free)
+
+    def rule(self, key: str) -> QuotaDefined:
+        """Return the definition that counts for a key, its own or the closest with a star; ConfigurationError."""
+        for each in candidates(key):
+            defined = self.look(each).defined
+            if defined is not None:
+                return defined
+        msg = f"there is no quota {key}, nor one with a star that it falls under"
+        raise ConfigurationError(msg, quota=key)
+
+    def refuse_impossible(self, asked: QuotaRequirement) -> None:
+        """Refuse a requirement of a quota that nothing defines, or of more than there ever is: ConfigurationError."""
+        rule = self.rule(asked.key)
+        if asked.tokens > rule.limit:
+            msg = f"quota {asked.key} has {rule.limit:,} tokens per window, never {asked.tokens:,}"
+            raise ConfigurationError(msg, quota=asked.key)
+
+    def free_at(self, asked: QuotaRequirement, now: datetime) -> datetime | None:
+        """Return when the tokens are free as things stand, `now` if they are, None when they never are."""
+        return self.look(asked.key).free_at(self.rule(asked.key), asked.tokens, now)
+
+    def look(self, key: str) -> Quota:
+        """Return the quota as it is now, empty when there is none; only what is new is read."""
+        quota = self._kept.get(key, Quota(key=key))
+        news = self._log.stream(quota_stream(key), after=quota.version)
+        if news:
+            quota = self._kept[key] = quota_after(quota, news)
+        return quota
+
+    def _append(self, key: str, event: QuotaDefined, actor: Actor) -> None:
+        lost: ConcurrencyError | None = None
+        for _ in attempts(self._settings.budget_seconds):
+            now = self._clock()
+            append = Append(new_id(now), actor, now)
+            append.add(quota_stream(key), self.look(key).version, [event])
+            try:
+                self._log.append(append.recorded)
+            except ConcurrencyError as error:
+                lost = error
+            else:
+                return
+        raise lost or ConcurrencyError(f"others kept changing quota {key}", quota=key)
+
+    def _check_actor(self, actor: Actor, key: str) -> None:
+        if not isinstance(actor, Actor):
+            msg = f"actor: {type(actor).__name__} is not an Actor"
+            raise InputError(msg, field="actor")
+        if actor.kind not in ADMINISTRATORS and self._settings.quota_role not in actor.roles:
+            msg = f"{actor.id} may not define quotas: that takes the role {self._settings.quota_role}"
+            raise NotAuthorizedError(msg, quota=key, actor=actor.id)
