@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from governance.application import Governance
+    from governance.cli.doctor import Finding
     from projections import Views
     from projections.rows import AgendaRow, ApprovalRow
 
@@ -72,8 +73,13 @@ def reviews(session: Session, limit: Limit = 50) -> Answer:
 def doctor(session: Session) -> Answer:
     """Look for what waits in vain: requirements that nobody can meet, what is overdue, and what was not put right.
 
-    Exit code 1 if anything is. Who could meet a requirement is asked of the directory of your application (--app).
+    Looks also at work that nobody does, effects that are not delivered, executions in doubt, views that do not go on,
+    clocks that differ, and settings of the database by which events could be lost. Exit code 1 if anything is found.
+    Who could meet a requirement, and which effects have a handler, is asked of your application (--app).
     """
+    from governance.cli.doctor import findings_of, findings_of_store, findings_of_views
+
+    findings = [*findings_of_store(session), *findings_of_views(session)]
     with current_views(session, "agenda", "approvals", "requests") as views:
         left = views.requests(decision="CompensationFailed", status="executed", limit=PAGE).items
         overdue = views.agenda(due=["review", "request-deadline", "approval-deadline"], due_to=datetime.now(UTC)).items
@@ -82,14 +88,16 @@ def doctor(session: Session) -> Answer:
         writers = [each.model_dump() for each in governance.log.event_recorder.open_writers()]
         hopeless = [found for row in waiting if (found := _hopeless(governance, row)) is not None]
         wrong = [_not_put_right(governance, row.request_id) for row in left]
+        findings += findings_of(governance, handlers_known=bool(session.app))
     data = {
         "overdue": _documents(overdue),
         "unsatisfiable": hopeless,
         "not_put_right": wrong,
+        "findings": [each.model_dump() for each in findings],
         "open_writers": writers,
     }
-    ill = bool(overdue or hopeless or wrong)
-    return Answer(data, lambda: _doctor_view(overdue, hopeless, wrong), Exit.ERROR if ill else Exit.DONE)
+    ill = bool(overdue or hopeless or wrong or findings)
+    return Answer(data, lambda: _doctor_view(overdue, hopeless, wrong, findings), Exit.ERROR if ill else Exit.DONE)
 
 
 def _not_put_right(governance: "Governance", request_id: str) -> dict[str, Any]:
@@ -167,7 +175,10 @@ def _agenda_view(rows: "tuple[AgendaRow, ...]", nothing: str) -> "RenderableType
 
 
 def _doctor_view(
-    overdue: "tuple[AgendaRow, ...]", hopeless: list[dict[str, Any]], wrong: list[dict[str, Any]]
+    overdue: "tuple[AgendaRow, ...]",
+    hopeless: list[dict[str, Any]],
+    wrong: list[dict[str, Any]],
+    found: "list[Finding]",
 ) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
@@ -175,7 +186,7 @@ def _doctor_view(
     from governance.cli import render
     from governance.cli.text import short, visible
 
-    if not (overdue or hopeless or wrong):
+    if not (overdue or hopeless or wrong or found):
         return Text("Nothing waits in vain.")
     parts: list[RenderableType] = []
     if overdue:
@@ -187,4 +198,5 @@ def _doctor_view(
     for each in wrong:
         told = f"was not put right ({each.get('reason')}); {each.get('owner') or 'somebody'} has to see to it"
         parts.append(Text(visible(f"{short(each['request_id'])} {told}: gov compensate", limit=400)))
+    parts += [Text(visible(f"{each.what}: {each.next}", limit=400)) for each in found]
     return Group(*parts)

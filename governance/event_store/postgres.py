@@ -28,7 +28,7 @@ from governance.event_store.postgres_outbox import PostgresOutbox
 from governance.event_store.postgres_schema import fill
 from governance.event_store.postgres_session import Session, Statement
 from governance.event_store.postgres_signals import Announcer, Listeners
-from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaStatus
+from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaStatus, StoreFacts
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.waiting import Outcome
 
@@ -52,6 +52,13 @@ ORDER BY writer.bound
 """
 
 
+_FACTS = b"""
+SELECT name, reset_val FROM pg_catalog.pg_settings
+WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND reset_val = 'off' ORDER BY name
+"""
+_CLOCK = b"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
 class PostgresStatements:
     """The reading statements, with the schema's name in them."""
 
@@ -67,6 +74,8 @@ class PostgresStatements:
         self.feed_of_topics = Statement(b"feed_of_topics", feed + topics, (*limits, TEXT_ARRAY_OID))
         settled = fill("SELECT {schema}.governance_settled()", schema=schema)
         self.settled = Statement(b"settled", settled.encode(), ())
+        self.facts = Statement(b"facts", _FACTS, ())
+        self.clock = Statement(b"clock", _CLOCK, ())
         self.writers = Statement(b"writers", fill(_WRITERS, schema=schema).encode(), ())
 
 
@@ -195,6 +204,19 @@ class PostgresRecorder(EventRecorder):
     def migrate(self, *, dry_run: bool = False) -> list[str]:
         """Applies the pending migrations in one transaction and returns their statements."""
         return PostgresMigrator(self._connections, self.settings).migrate(dry_run=dry_run)
+
+    def facts(self) -> StoreFacts:
+        """Returns how the server is set up for everybody: our own sessions switch `synchronous_commit` on."""
+
+        def ask(session: Session, deadline: Deadline) -> StoreFacts:
+            result = session.run(self._statements.facts, (), deadline)
+            rows = [[(result.get_value(row, at) or b"").decode() for at in (0, 1)] for row in range(result.ntuples)]
+            unsafe = tuple(f"{name} = {value}" for name, value in rows)
+            return StoreFacts(
+                unsafe=unsafe, clock=read_int8(session.run(self._statements.clock, (), deadline).get_value(0, 0))
+            )
+
+        return self._connections.read(ask, self._deadline())
 
     def outbox(self) -> PostgresOutbox:
         """Returns the outbox of the store."""

@@ -77,6 +77,17 @@ class OpenWriter(BaseModel):
     """Readers see nothing above this position until it ends."""
 
 
+class StoreFacts(BaseModel):
+    """How a database is set up, as far as events could be lost by it, and what time it has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unsafe: tuple[str, ...]
+    """Settings by which acknowledged events could be lost, as `name = value`."""
+    clock: int
+    """The database's clock, in microseconds since 1970."""
+
+
 class EventRecorder(ApplicationRecorder):
     """Stores events in one strict global order and tells a committed append from a refused one."""
 
@@ -142,6 +153,10 @@ class EventRecorder(ApplicationRecorder):
     @abstractmethod
     def migrate(self, *, dry_run: bool = False) -> list[str]:
         """Applies the pending migrations in one transaction and returns their statements."""
+
+    @abstractmethod
+    def facts(self) -> StoreFacts:
+        """Returns how the database is set up, and its clock."""
 
     @abstractmethod
     def outbox(self) -> Outbox:

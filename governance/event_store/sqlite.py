@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -15,7 +16,7 @@ from governance.event_store.append import MAX_VERSION, Append, bounded, stored_f
 from governance.event_store.deadline import Deadline
 from governance.event_store.group_commit import GroupCommit
 from governance.event_store.migrations import pending, statements, status
-from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus
+from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus, StoreFacts
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.signals import AppendSignal
 from governance.event_store.sqlite_agenda import SqliteAgenda
@@ -133,7 +134,7 @@ class SqliteRecorder(EventRecorder):
                 return True
             if deadline.passed():
                 return False
-            # This process is woken by its own appends and looks for those of others, the less often the longer it waits.
+            # This process is woken by its own appends and looks for those of others, less often the longer it waits.
             look_again = Deadline.after(pause)
             pause = min(pause * 1.3, self.settings.file_poll_seconds * LONGEST_PAUSE)
             self._signal.wait(seen, min(deadline, look_again, key=attrgetter("at")))
@@ -154,6 +155,12 @@ class SqliteRecorder(EventRecorder):
             return self._connections.write(self._apply, self._deadline())
         except sqlite3.Error as error:
             raise unavailable(error) from error
+
+    def facts(self) -> StoreFacts:
+        """Returns how the database is set up: every connection of ours waits for the disk, whoever made the file."""
+        mode = self._ask(lambda connection: connection.execute("PRAGMA journal_mode").fetchone()[0].decode())
+        unsafe = () if mode in {"wal", "memory"} else (f"journal_mode = {mode}",)
+        return StoreFacts(unsafe=unsafe, clock=time.time_ns() // 1_000)
 
     def outbox(self) -> SqliteOutbox:
         """Returns the outbox of the store."""

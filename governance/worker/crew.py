@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from queue import SimpleQueue
 from threading import Condition, Event, Thread
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -16,10 +16,16 @@ from governance.worker.metrics import Metrics
 from governance.worker.tracing import span
 from governance.worker.waking import Wake
 
-BREATH_SECONDS = 0.02
-"""The pause after a look that found nothing, however often the crew is woken."""
+BREATH_SECONDS = 0.01
+LONGEST_BREATH_SECONDS = 0.2
+"""The pause after a look that found nothing, however often the crew is woken; it doubles as long as nothing is found.
+
+Else, in a busy store, every crew would look after every append, most of them in vain.
+"""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
+_LEVELS: Final = {"done": "debug", "lost": "debug", "waiting": "info", "failed": "warning"}
+"""What is only told when everything is to be told; what was done stands in the log of events."""
 AHEAD = 4
 """How many items a crew takes at once, as a multiple of its size, so that its threads never wait for the next look."""
 
@@ -49,6 +55,7 @@ class Crew:
         self._ready: SimpleQueue[str | None] = SimpleQueue()
         self._groups: dict[str, deque[DueItem]] = {}
         """What is to be done, by group; a group is in here once, until one thread has done all of it."""
+        self._breath = BREATH_SECONDS
         self._stopping = Event()
         self._changed = Condition()
         self._open = 0
@@ -105,9 +112,11 @@ class Crew:
         items = self.engine.due(self._clock(), room) if room else ()
         self.answered_at, self.problem = time.monotonic(), None
         if items:
+            self._breath = BREATH_SECONDS
             self._hand_out(items)
         elif room:
-            self._stopping.wait(BREATH_SECONDS)
+            self._stopping.wait(self._breath)
+            self._breath = min(LONGEST_BREATH_SECONDS, self._breath * 2)
             self._wake.wait(seen, self._poll_seconds)
 
     def _room(self) -> int:
@@ -165,14 +174,8 @@ class Crew:
         self._tell(performed, took)
 
     def _tell(self, performed: Performed, took: float) -> None:
-        told = (
-            self._log.warning
-            if performed.result == "failed"
-            else self._log.debug
-            if _dull(performed)
-            else self._log.info
-        )
-        told(
+        told = _LEVELS[performed.result]
+        getattr(self._log, told)(
             performed.what,
             result=performed.result,
             item=performed.item.key,
@@ -187,7 +190,3 @@ class Crew:
         expected = isinstance(error, StoreUnavailableError | GovernanceError)
         told = self._log.warning if expected else self._log.exception
         told("trouble", error=self.problem, item=item.key if item else None)
-
-
-def _dull(performed: Performed) -> bool:
-    return performed.result == "lost"
