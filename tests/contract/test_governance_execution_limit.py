@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from governance import BusyError, Governance, InputError, Mutation, Settings
+from governance import BusyError, Governance, InputError, Mutation, Settings, Status, approval
 from governance.execution_slots import ExecutionSlots
-from tests.cases import GRACE, WORKER
+from governance.worker.worker import Worker
+from tests.cases import ALAN, GRACE, WORKER
 
 LIMIT = 2
 
@@ -47,6 +48,18 @@ class Work(Mutation[Load]):
         return Load(done=state.done + 1)
 
 
+class Members(BaseModel):
+    joined: tuple[int, ...] = ()
+
+
+class Join(Mutation[Members]):
+    """The same change on every version, so that drift asks nobody again."""
+
+    def apply(self, state: Members) -> Members:
+        time.sleep(0.002)
+        return Members(joined=(*state.joined, 1))
+
+
 @pytest.fixture
 def gov(store_url: str) -> Iterator[Governance]:
     settings = Settings(max_concurrent_executions=LIMIT, budget_seconds=30)
@@ -74,6 +87,27 @@ def test_limit_holds_for_the_direct_path_and_a_hot_state_keeps_nobody_out(gov: G
     assert all(each.executed for each in outcomes)
     assert gov.state("hot").value == Load(done=6)
     assert gauge.most <= LIMIT
+
+
+def test_hot_state_does_not_starve_others_where_a_worker_executes(store_url: str) -> None:
+    lead = approval(role="lead")
+    with Governance.open(store_url, mutations=[Join], settings=Settings(execute_automatically="all")) as gov:
+        requests = [
+            gov.submit(Join(), state_id=state, actor=GRACE, reason="r", requires=[lead]).id
+            for state in (*["hot"] * 60, "cold-1", "cold-2")
+        ]
+        for each in requests:
+            gov.approve(each, actor=ALAN)
+        stop = threading.Event()
+        worker = threading.Thread(target=Worker(gov, engines=gov.engines).run, args=(stop,))
+        worker.start()
+        while any(gov.request(each).status is not Status.EXECUTED for each in requests):
+            time.sleep(0.02)
+        stop.set()
+        worker.join()
+        last = [gov.history(each)[-1].position or 0 for each in requests]
+        assert last[:60] == sorted(last[:60]), "those of one state run in the order of their approval"
+        assert max(last[60:]) < last[59], "those of other states do not wait for all of them"
 
 
 def test_slots_are_given_in_the_order_in_which_they_were_asked_for() -> None:
