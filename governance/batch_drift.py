@@ -13,7 +13,7 @@ from governance.execution import MAX_DRIFT, Prepared
 
 def drift_by(request: MutationRequest, changed: StateChanged, version: int) -> Drift:
     """Return what an item of a batch does to its state, which it makes this version of."""
-    return Drift(version=version, request_id=request.id, paths=changed_paths(changed.change_set))
+    return Drift.sound(version=version, request_id=request.id, paths=changed_paths(changed.change_set))
 
 
 def telling(part: Prepared, drift: Sequence[Drift]) -> Prepared:

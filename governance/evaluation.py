@@ -44,6 +44,13 @@ class Subject:
     governing: tuple[AnyMutation, ...]
 
 
+_NOTHING_SAID: dict[str, Any] = {
+    "validation_errors": (), "failure": None, "change_set": (), "value": None, "value_digest": "", "effects": (),
+    "reads": None, "amendments": (),
+}  # fmt: skip
+"""What is in an evaluation before user code was asked."""
+
+
 class UserCodeError(Exception):
     """User code raised, or answered with something that cannot be used."""
 
@@ -80,11 +87,12 @@ class Evaluator:
             subject = replace(subject, mutation=mutation, governing=(mutation, *subject.governing[1:]))
 
     def _evaluate(self, subject: Subject, state: StateVersion, now: datetime, *, ask_policies: bool) -> Evaluation:
-        blank = Evaluation(
+        blank = Evaluation.sound(
             state_version=state.version,
             state_digest=state.digest,
             policy_set=self.policies.digest,
             verdicts=() if ask_policies else None,
+            **_NOTHING_SAID,
         )
         try:
             reads, errors = self._validate(subject.mutation, state)

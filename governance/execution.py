@@ -77,7 +77,7 @@ class Prepared:
         """Return the version of the state that this execution makes."""
         if self.state_event is None:
             return self.state
-        return StateVersion(
+        return StateVersion.sound(
             id=self.state.id,
             version=self.state.version + 1,
             type=self.state_event.state_type,
@@ -85,6 +85,9 @@ class Prepared:
             digest=self.state_event.digest,
             changed_at=at,
             request_id=self.request.id,
+            position=None,
+            external_version=None,
+            observed=None,
         )
 
     def add_to(self, append: Append) -> MutationRequest:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from governance.domain.frozen_json import Json
+from governance.domain.frozen_json import Json, frozen
 from governance.domain.personal import lasting
 from governance.domain.values import Value
 
@@ -43,22 +43,26 @@ def _overlap(path: str, area: str) -> bool:
     return f"{path}/".startswith(f"{area}/") or f"{area}/".startswith(f"{path}/")
 
 
+def _change(path: str, kind: Literal["added", "removed", "replaced"], old: Any, new: Any) -> Change:
+    return Change.sound(path=path, kind=kind, old=frozen(old), new=frozen(new))
+
+
 def _diff(before: Any, after: Any, path: str) -> Iterator[Change]:
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _diff_objects(before, after, path)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _diff_lists(before, after, path)
     elif not same(before, after):
-        yield Change(path=path, kind="replaced", old=before, new=after)
+        yield _change(path, "replaced", before, after)
 
 
 def _diff_objects(before: dict[str, Any], after: dict[str, Any], path: str) -> Iterator[Change]:
     for key in sorted({*before, *after}):
         here = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
         if key not in after:
-            yield Change(path=here, kind="removed", old=before[key])
+            yield _change(here, "removed", before[key], None)
         elif key not in before:
-            yield Change(path=here, kind="added", new=after[key])
+            yield _change(here, "added", None, after[key])
         else:
             yield from _diff(before[key], after[key], here)
 
@@ -72,9 +76,9 @@ def _diff_lists(before: list[Any], after: list[Any], path: str) -> Iterator[Chan
             yield from _diff(was, becomes, f"{path}/{index}")
         return
     for index in reversed(range(len(old))):
-        yield Change(path=f"{path}/{head + index}", kind="removed", old=old[index])
+        yield _change(f"{path}/{head + index}", "removed", old[index], None)
     for index, value in enumerate(new):
-        yield Change(path=f"{path}/{head + index if tail else '-'}", kind="added", new=value)
+        yield _change(f"{path}/{head + index if tail else '-'}", "added", None, value)
 
 
 def _common(left: list[Any], right: list[Any]) -> int:

@@ -88,7 +88,7 @@ def check_approved_content(request: MutationRequest) -> None:
 
 def state_changed(request: MutationRequest, evaluation: Evaluation) -> StateChanged:
     """Return the event of the state's own stream that goes with `Executed`, in the same transaction."""
-    return StateChanged(
+    return StateChanged.sound(
         state_type=request.state_type,
         value=evaluation.value,
         digest=evaluation.value_digest,
@@ -98,7 +98,7 @@ def state_changed(request: MutationRequest, evaluation: Evaluation) -> StateChan
 
 
 def _version_resolved(resolution: Resolution) -> VersionResolved:
-    return VersionResolved(
+    return VersionResolved.sound(
         expected=resolution.expected,
         current=resolution.current,
         strategy=resolution.strategy,
@@ -127,7 +127,7 @@ def _failed(command: Execute, request: MutationRequest, error: str) -> Execution
 
 
 def _executed(request: MutationRequest, evaluation: Evaluation) -> Executed:
-    return Executed(
+    return Executed.sound(
         state_id=request.state_id,
         version=evaluation.state_version + 1,
         digest=evaluation.value_digest,

@@ -44,7 +44,7 @@ def resolve(request: MutationRequest, command: Execute) -> Resolution:
         outcome, reason, end_code = _stale(request, evaluation)
     else:
         outcome, reason, end_code = _current(request, evaluation)
-    return Resolution(
+    return Resolution.sound(
         outcome=outcome,
         expected=request.evaluated_version,
         current=evaluation.state_version,

@@ -12,7 +12,7 @@ def state_version(recorded: Recorded, position: int | None = None) -> StateVersi
     if not isinstance(event, StateChanged):
         msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a state"
         raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
-    return StateVersion(
+    return StateVersion.sound(
         id=recorded.stream.partition("-")[2],
         version=recorded.version,
         type=event.state_type,
@@ -22,4 +22,5 @@ def state_version(recorded: Recorded, position: int | None = None) -> StateVersi
         request_id=event.request_id,
         position=recorded.position if position is None else position,
         external_version=event.external_version if isinstance(event, ExternalStateChanged) else None,
+        observed=None,
     )
