@@ -12,7 +12,8 @@ from governance.event_store.log import EventLog, translated_errors
 
 PAGE: Final = 500
 MAX_LISTED: Final = 10_000
-LEASE_SECONDS: Final = 15.0
+LEASE_SECONDS: Final = 4.0
+"""How long after a worker has died or stalled another does what it had been given."""
 _TOPICS: Final = tuple(STEPS)
 
 

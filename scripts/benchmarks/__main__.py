@@ -7,6 +7,7 @@ growth    one command on a store with 10 thousand requests and on one with a mil
 policies  what asking one policy, or ten, adds to a submission
 batch     a hundred executions one by one, and as a batch in one transaction
 projections  rebuilds beside the library's runner, lists, and what writers notice; --events 1000000,10000000
+worker    due requests released and executed by one worker and by two, how late, how quickly found, and idling
 audit     replays, verifications and proofs beside reading the raw rows, and what writers notice; --events 1000000
 all       all of these
 report    writes docs/reference/performance.md from the JSON of runs: scripts/bench report a.json b.json
@@ -20,11 +21,11 @@ from typing import Any
 
 from rich.console import Console
 
-from scripts.benchmarks import append, audit, batch, growth, limits, loop, pages, policies, projections, report
+from scripts.benchmarks import append, audit, batch, growth, limits, loop, pages, policies, projections, report, worker
 from scripts.benchmarks.measure import Rate, Table, interleaved
 from scripts.benchmarks.servers import database
 
-TABLES = ("loop", "append", "growth", "policies", "batch", "projections", "audit", "all")
+TABLES = ("loop", "append", "growth", "policies", "batch", "projections", "audit", "worker", "all")
 DEFAULT_CALLERS = {"loop": (1, 16), "append": (1, 4, 16, 64), "all": (1, 4, 16, 64)}
 
 
@@ -68,6 +69,8 @@ def tables(options: argparse.Namespace, url: str, folder: Path, console: Console
         yield from policies.tables(url, folder, seconds)
     if chosen in ("batch", "all"):
         yield from batch.tables(url, folder, seconds)
+    if chosen in ("worker", "all"):
+        yield from worker.tables(url, seconds)
     yield from _on_filled_stores(options, url, folder, lambda text: console.print(text, style="dim"))
 
 

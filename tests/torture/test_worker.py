@@ -7,13 +7,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from governance import Governance
-from tests.effect_cases import executed, opened, told
+from governance import Governance, Status, schedule
+from tests.effect_cases import GRACE, Write, executed, opened, told
 from tests.processes import Process, processes, race
 
 SEEDS = range(int(os.environ.get("GOVERNANCE_TORTURE_SEEDS", "1")))
@@ -70,6 +71,37 @@ def test_worker_killed_after_every_step_loses_nothing(store_url: str, arrivals: 
         eventually(lambda: all_delivered(gov))
         finish(survivor)
         check_arrivals(gov, requests, arrivals)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_worker_killed_between_release_execution_and_delivery_converges(
+    store_url: str, arrivals: Path, seed: int
+) -> None:
+    with opened(store_url) as gov:
+        requests = [asked_for(gov, f"s{number % 4}") for number in range(24)]
+    given: dict[str, Any] = {"url": store_url, "arrivals": str(arrivals), "seed": seed, "everything": True}
+    [ending] = race("tests.torture.worker_programs:killed", [given], 240)
+    assert ending.error is None, ending.traceback
+    fates: Any = ending.returned
+    assert sum(fate.endswith(": 9") for fate in fates) >= len(fates) // 2, fates
+    work: dict[str, Any] = {"url": store_url, "arrivals": str(arrivals)}
+    with processes("tests.torture.worker_programs:work", [work]) as [survivor], opened(store_url) as gov:
+        begin(survivor)
+        eventually(lambda: all(gov.request(each).status is Status.EXECUTED for each in requests))
+        eventually(lambda: all_delivered(gov))
+        finish(survivor)
+        check_arrivals(gov, requests, arrivals)
+        for each in requests:
+            kinds = [type(recorded.event).__name__ for recorded in gov.history(each)]
+            assert (kinds.count("ScheduleReached"), kinds.count("Executed")) == (1, 1)
+        assert all(gov.state(f"s{number}").version == 6 for number in range(4))
+
+
+def asked_for(gov: Governance, state_id: str) -> str:
+    """Return the id of a request that a worker has to release and to execute."""
+    due = gov._clock() + timedelta(seconds=1)
+    write = Write(letters=2)
+    return gov.submit(write, state_id=state_id, actor=GRACE, reason="r", requires=[schedule(not_before=due)]).id
 
 
 def test_three_workers_share_the_work_and_do_nothing_twice(store_url: str, arrivals: Path) -> None:

@@ -5,13 +5,16 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from governance import EffectHandler, effect_handler
 from governance.event_store.log import EventLog
+from governance.event_store.postgres_agenda import PostgresAgenda
 from governance.event_store.postgres_outbox import PostgresOutbox
+from governance.event_store.sqlite_agenda import SqliteAgenda
 from governance.event_store.sqlite_outbox import SqliteOutbox
 from governance.worker import Worker, WorkerLimits
 from tests.effect_cases import Letter, opened
@@ -19,6 +22,8 @@ from tests.processes import reach
 
 STEPS = ("claimed", "held", "before handler", "after handler", "recorded", "taken in")
 """The steps of a delivery, in order; a worker can be killed right after each."""
+ALL_STEPS = ("agenda claimed", "agenda taken in", "about to record", *STEPS)
+"""The steps of a release, an execution and a delivery."""
 
 
 def mailbox(arrivals: str, at: Callable[[str], None] = lambda _: None, pause: float = 0.0) -> EffectHandler:
@@ -39,18 +44,18 @@ def work(url: str, arrivals: str, pause: float = 0.0, lease: float = 1.0) -> boo
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with opened(url, mailbox(arrivals, pause=pause), effect_lease_seconds=lease) as gov:
-        worker = Worker(gov, engines=[gov.effects_engine], limits=WorkerLimits(poll_seconds=0.1))
+        worker = Worker(gov, engines=gov.engines, limits=WorkerLimits(poll_seconds=0.1))
         worker.start()
         reach("working")
         stop.wait()
         return worker.drain()
 
 
-def killed(url: str, arrivals: str, seed: int) -> list[str]:
+def killed(url: str, arrivals: str, seed: int, everything: bool = False) -> list[str]:
     """Let workers live one after the other and kill each: after each named step, then at any moment."""
     fates: list[str] = []
     chance = random.Random(seed)
-    for step in STEPS:
+    for step in ALL_STEPS if everything else STEPS:
         fates.append(_live(url, arrivals, step, chance.randint(1, 3), None))
     for _ in range(3):
         fates.append(_live(url, arrivals, None, 0, chance.uniform(0.02, 0.3)))
@@ -80,14 +85,28 @@ def _be_killed(url: str, arrivals: str, step: str | None, number: int) -> None:
             if left[reached] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    _watch(at)
+    with opened(url, mailbox(arrivals, at), effect_lease_seconds=0.3) as gov:
+        worker = Worker(gov, engines=gov.engines, limits=WorkerLimits(poll_seconds=0.05))
+        worker.start()
+        time.sleep(8)
+
+
+def _watch(at: Callable[[str], None]) -> None:
+    """Have it told when any of the steps is reached."""
     for kind in (SqliteOutbox, PostgresOutbox):
         for name, after in (("claim", "claimed"), ("hold", "held"), ("take_in", "taken in")):
-            setattr(kind, name, _telling(getattr(kind, name), lambda after=after: at(after)))
-    EventLog.append = _telling(EventLog.append, lambda: at("recorded"))  # type: ignore[method-assign]
-    with opened(url, mailbox(arrivals, at), effect_lease_seconds=0.3) as gov:
-        worker = Worker(gov, engines=[gov.effects_engine], limits=WorkerLimits(poll_seconds=0.05))
-        worker.start()
-        time.sleep(5)
+            setattr(kind, name, _telling(getattr(kind, name), partial(at, after)))
+    for agenda in (SqliteAgenda, PostgresAgenda):
+        for name, after in (("claim", "agenda claimed"), ("take_in", "agenda taken in")):
+            setattr(agenda, name, _telling(getattr(agenda, name), partial(at, after)))
+    record = EventLog.append
+
+    def append(log: EventLog, recorded: Any) -> Any:
+        at("about to record")
+        return record(log, recorded)
+
+    EventLog.append = _telling(append, partial(at, "recorded"))  # type: ignore[method-assign]
 
 
 def _telling(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
