@@ -19,6 +19,12 @@ FAR = timedelta(days=40)
 _left_to_fail: dict[str, int] = {}
 
 
+KINDS = (
+    "window", "window approval", "before", "before approval deadline", "after approval", "window dependency",
+    "dependency", "dependency wait window", "approval", "direct", "direct",
+)  # fmt: skip
+
+
 class Flaky(Mutation[Counter]):
     """Adds one, after so many attempts that fail."""
 
@@ -56,27 +62,13 @@ class Waiting(RuleBasedStateMachine):
             "nightly", zone="Europe/Berlin", openings=[("30 2 * * *", timedelta(hours=2))], actor=ROOT
         )
 
-    @rule(
-        kinds=st.sampled_from(
-            [
-                {"window"},
-                {"window", "approval"},
-                {"before"},
-                {"before", "approval", "deadline"},
-                {"after", "approval"},
-                {"window", "dependency"},
-                {"dependency"},
-                {"dependency", "wait", "window"},
-                {"approval"},
-                set[str](),
-            ]
-        ),
-        minutes=st.integers(0, 3000),
-        fails=st.sampled_from([0, 0, 0, 1, 3]),
-        state=st.sampled_from(["a", "b"]),
-        data=st.data(),
-    )
-    def submit(self, kinds: set[str], minutes: int, fails: int, state: str, data: st.DataObject) -> None:
+    @rule(data=st.data(), many=st.integers(1, 4))
+    def somebody_asks(self, data: st.DataObject, many: int) -> None:
+        for _ in range(many):
+            minutes, fails = data.draw(st.integers(0, 3000)), data.draw(st.sampled_from([0, 0, 0, 1, 3]))
+            self._submit(data.draw(st.sampled_from(KINDS)), minutes, fails, data)
+
+    def _submit(self, kinds: str, minutes: int, fails: int, data: st.DataObject) -> None:
         key = f"k{len(self.requests)}"
         _left_to_fail[key] = 0
         requires: list[Any] = []
@@ -89,16 +81,24 @@ class Waiting(RuleBasedStateMachine):
             requires.append(schedule(not_after=at + timedelta(days=3)))
         if "approval" in kinds:
             requires.append(approval(role="lead", expires_after=timedelta(days=2) if "deadline" in kinds else None))
-        if self.requests and kinds & {"dependency", "wait"}:
+        if self.requests and "dependency" in kinds:
             on = data.draw(st.lists(st.sampled_from(self.requests), min_size=1, max_size=3, unique=True))
             requires.append(dependency(on, on_failure="wait" if "wait" in kinds else "reject"))
-        request = self.gov.submit(Flaky(key=key), state_id=state, actor=GRACE, reason="r", requires=requires)
+        request = self.gov.submit(
+            Flaky(key=key), state_id=data.draw(st.sampled_from(["a", "b"])), actor=GRACE, reason="r", requires=requires
+        )
         _left_to_fail[key] = fails
         self.requests.append(request.id)
 
     @rule(minutes=st.one_of(st.integers(1, 90), st.integers(600, 4000)))
     def time_passes(self, minutes: int) -> None:
         self.now += minutes * MINUTE
+
+    @rule(minutes=st.integers(0, 119))
+    def it_is_night(self, minutes: int) -> None:
+        spans = self.gov.calendars.get("nightly").windows(self.now, 1)
+        if spans:
+            self.now = spans[0].begins + minutes * MINUTE
 
     @rule(minutes=st.integers(1, 120))
     def clock_steps_back(self, minutes: int) -> None:
@@ -108,7 +108,8 @@ class Waiting(RuleBasedStateMachine):
     def pass_over_everything(self, limit: int) -> None:
         assert not [each for each in self.gov.run_due(limit=limit).failures if each.what != "attempt failed"]
 
-    @rule(calendar=st.sampled_from(["nightly", "all"]), hours=st.one_of(st.none(), st.integers(1, 48)))
+    @precondition(lambda self: len(self.frozen) < 2)
+    @rule(calendar=st.sampled_from(["nightly", "all"]), hours=st.sampled_from([None, 1, 2, 6, 12]))
     def freeze(self, calendar: str, hours: int | None) -> None:
         ends = None if hours is None else self.now + timedelta(hours=hours)
         frozen = self.gov.calendars.freeze(calendar, ends=ends, reason="outage", actor=ROOT).freezes[-1]
@@ -148,7 +149,15 @@ class Waiting(RuleBasedStateMachine):
                 with suppress(GovernanceError):
                     self.gov.approve(each, actor=ALAN)
 
-    @precondition(lambda self: len(self.requests) > 5)
+    @precondition(lambda self: self.requests)
+    @rule()
+    def somebody_executes_what_there_is(self) -> None:
+        for each in self.requests:
+            if self.gov.request(each).status is Status.APPROVED:
+                with suppress(GovernanceError):
+                    self.gov.execute(each, actor=Actor(id="worker", kind="service"))
+
+    @precondition(lambda self: len(self.requests) > 8)
     @rule()
     def agenda_is_lost(self) -> None:
         self.gov.agenda.rebuild()
@@ -178,7 +187,9 @@ class Waiting(RuleBasedStateMachine):
         )
 
     def _everything_comes_back(self) -> None:
-        for name, (calendar, *_) in self.frozen.items():
+        for name, (calendar, _, ends) in self.frozen.items():
+            if ends is not None:
+                continue
             self.gov.calendars.lift(calendar, name.partition("/")[2], actor=ROOT)
         for _ in range(12):
             self.now += timedelta(days=4)

@@ -182,8 +182,9 @@ def test_wrong_quotas_are_refused(gov: Governance) -> None:
         gov.quotas.define("deploys", limit=1, per=HOUR, actor=GRACE)
     wrong: dict[str, Any]
     for wrong in ({"limit": -1}, {"limit": True}, {"limit": 1.5}, {"per": timedelta()}, {"window": "x"}, {"key": ""}):
+        given: dict[str, Any] = {"key": "deploys", "limit": 1, "per": HOUR, "actor": ROOT, **wrong}
         with pytest.raises(InputError):
-            gov.quotas.define(**{"key": "deploys", "limit": 1, "per": HOUR, "actor": ROOT, **wrong})
+            gov.quotas.define(**given)
     with pytest.raises(ConfigurationError, match="tokens are from 1"):
         quota("deploys", 0)
     assert gov.log.head() == before
