@@ -1,7 +1,7 @@
 """Executing batches: all in one transaction or not at all, or in order with what was done put right when one fails."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -135,26 +135,33 @@ class BatchExecutor:
         for each in batch.requests:
             check_command("execute", each.status, each.id)
             self._executor.refuse_elsewhere(each)
-        now = max(self._clock(), *(each.updated_at for each in batch.requests))
-        together = self._prepare_together(batch, actor, now, fresh=fresh)
+        states = self._states(batch.requests, fresh=fresh)
+        changed = (each.changed_at for each in states.values() if each.changed_at is not None)
+        now = max(self._clock(), *(each.updated_at for each in batch.requests), *changed)
+        together = self._prepare_together(batch.requests, states, actor, now)
         if together.failed is not None and not fresh:
             return None
         return self._append_together(batch, together, actor, now)
 
-    def _prepare_together(self, batch: Batch, actor: Actor, now: datetime, *, fresh: bool) -> Together:
+    def _states(self, requests: Iterable[MutationRequest], *, fresh: bool) -> dict[str, StateVersion]:
         states: dict[str, StateVersion] = {}
+        for each in requests:
+            if each.state_id not in states:
+                states[each.state_id] = self._executor.current_state(each.state_id, each.state_type, fresh=fresh)
+        return states
+
+    def _prepare_together(
+        self, requests: Iterable[MutationRequest], states: dict[str, StateVersion], actor: Actor, now: datetime
+    ) -> Together:
         drift: dict[str, list[Drift]] = defaultdict(list)
         made: list[Prepared] = []
-        for request in batch.requests:
-            state = states.get(request.state_id)
-            if state is None:
-                state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
-            part = self._executor.prepare(request, state, actor, max(now, state.changed_at or now))
+        for request in requests:
+            state, earlier = states[request.state_id], drift[request.state_id]
+            part = self._executor.prepare(request, state, actor, now)
             _refuse_held(part.request, part.held)
             if part.state_event is None:
-                return Together((), part, imagined=request.state_id in states)
+                return Together((), part, imagined=bool(earlier))
             states[request.state_id] = part.state_after(now)
-            earlier = drift[state.id]
             made.append(telling(part, earlier) if earlier else part)
             earlier.append(drift_by(request, part.state_event, state.version + 1))
         return Together(tuple(made), None)

@@ -21,7 +21,6 @@ from governance.intake import check_version
 from governance.repository import Repository
 from governance.streams import state_stream
 
-PAGE = 100
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 T = TypeVar("T")
@@ -92,15 +91,19 @@ class StateReader:
         return state_version(found[0])
 
     def _at(self, state_id: str, at: datetime) -> StateVersion | None:
-        upto: int | None = None
-        while page := self._log.latest(state_stream(state_id), upto=upto, limit=PAGE):
-            for each in page:
-                if each.at <= at:
-                    return state_version(each)
-            upto = page[-1].version - 1
-            if upto < 1:
-                return None
-        return None
+        """Return the last version that is not later, found by halving: none is earlier than the one before it."""
+        newest = self._log.latest(state_stream(state_id))
+        if not newest or newest[0].at <= at:
+            return state_version(newest[0]) if newest else None
+        found, early, late = None, 0, newest[0].version
+        while late - early > 1:
+            middle = (early + late) // 2
+            (each,) = self._log.stream(state_stream(state_id), after=middle - 1, upto=middle)
+            if each.at <= at:
+                found, early = each, middle
+            else:
+                late = middle
+        return state_version(found) if found is not None else None
 
     def _absent(self, state_id: str) -> StateVersion:
         only = self._catalog.only_state_type()
