@@ -6,7 +6,7 @@ from governance.cli import read, listing  # isort: skip
 from governance.cli import audit, audit_checkpointing, audit_proving, audit_exporting  # isort: skip
 from governance.cli import audit_archiving, audit_erasing, keys  # isort: skip
 from governance.cli import database, demo  # isort: skip
-from governance.cli import batches, effects, policy, worker  # isort: skip
+from governance.cli import batches, effects, policy, worker, reconcile  # isort: skip
 from governance.cli import due, window  # isort: skip
 from governance.cli.groups import ASK, AUDIT, LOOK, RUN, STORE, app
 from projections import cli as views
@@ -42,6 +42,7 @@ __all__ = [
     "policy",
     "powers",
     "read",
+    "reconcile",
     "submit",
     "waiting",
     "window",

@@ -10,6 +10,7 @@ from datetime import datetime
 from governance.domain.actors import SYSTEM
 from governance.domain.deliveries import next_attempt, progress_of
 from governance.domain.effect_commands import ReportDelivery, ReportFailure
+from governance.domain.effects import RecordedEffect
 from governance.domain.errors import (
     ConcurrencyError,
     EffectSettledError,
@@ -59,6 +60,7 @@ class EffectsEngine:
         clock: Callable[[], datetime],
         on_parked: OnParked | None = None,
     ) -> None:
+        self._log = log
         self.feed = OutboxFeed(log)
         self.handlers = handlers
         self._repository = repository
@@ -124,7 +126,7 @@ class EffectsEngine:
     def _prepared(self, item: DueItem) -> _Due | None:
         request = self._repository.request(item.request_id or "")
         progress = progress_of(request, item.key)
-        effect = next(each for each in request.effects if each.id == item.key)
+        effect = self._opened(next(each for each in request.effects if each.id == item.key))
         handler = self.handlers.handler(effect.contract)
         if progress.status in ("delivered", "dropped", "parked") or handler is None:
             return None
@@ -140,6 +142,10 @@ class EffectsEngine:
             correlation_id=request.correlation_id,
         )
         return _Due(item, request, handler, delivery)
+
+    def _opened(self, effect: RecordedEffect) -> RecordedEffect:
+        """Return the effect with what is sealed in it opened, as a handler has to see it."""
+        return effect if self._log.vault is None else self._log.vault.opened(effect)
 
     def _failed(self, due: _Due, error: Exception) -> Performed:
         told = clean(f"{type(error).__name__}: {error}")

@@ -1,9 +1,15 @@
 """`gov effects`: what is not delivered, and what an operator does about it."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from governance import ExecutionBrokenOffError
 from tests.commands import gov
 from tests.effect_cases import Receiver, delivered, executed, opened
+from tests.external_cases import WORKER, Files, asked_for
+from tests.external_cases import opened as open_elsewhere
 
 APP = """
 from governance import App
@@ -70,3 +76,33 @@ def test_retry_and_drop_are_for_administrators_and_say_why(parked: str, store_ur
         "post delivered",
     ):
         assert words in story
+
+
+def test_reconcile_settles_what_broke_off_in_another_system(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "net", raising=False)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (tmp_path / "net.py").write_text(
+        "from pathlib import Path\nfrom governance import App\n"
+        "from tests.external_cases import ClosePort, Files, OpenPort\n"
+        f"app = App(mutations=[OpenPort, ClosePort], state_stores=[Files(Path({str(folder)!r}))])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOVERNANCE_URL", store_url)
+    store = Files(folder)
+
+    def break_off(point: str) -> None:
+        if point == "after the write":
+            raise ConnectionError("the line went dead")
+
+    store.at = break_off
+    with open_elsewhere(store_url, store) as governance:
+        request = asked_for(governance)
+        with pytest.raises(ExecutionBrokenOffError):
+            governance.execute(request, actor=WORKER)
+    arguments = (request, "--app", "net:app", "--as", "worker:kind=service")
+    assert gov("execute", *arguments).code == 4
+    assert gov("reconcile", *arguments, "--json").json["status"] == "executed"
+    assert gov("reconcile", *arguments).code == 4
