@@ -98,7 +98,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
             self._executor,
             self._handler,
             self._batches,
-            self._automatic.submit,
+            self._automatic,
             self._clock,
             self.settings.budget_seconds,
         )

@@ -84,7 +84,7 @@ class AutomaticCompensation:
             undo = self._handler.execute(undo.id, actor).request
         return self._result(original.id, undo)
 
-    def submit(
+    def _submit(
         self, original: MutationRequest, actor: Actor, kind: CompensationKind, reason: str, key: str
     ) -> MutationRequest:
         """Return the compensating request, the same one for the same key; raises what `compensate` raises."""
@@ -94,9 +94,9 @@ class AutomaticCompensation:
 
     def _submitted(self, original: MutationRequest, actor: Actor, reason: str, key: str) -> MutationRequest:
         try:
-            return self.submit(original, actor, "corrective", reason, key)
+            return self._submit(original, actor, "corrective", reason, key)
         except NotReversibleError:
-            return self.submit(original, actor, "restore", reason, key)
+            return self._submit(original, actor, "restore", reason, key)
 
     def _result(self, original_id: str, undo: MutationRequest) -> PutRight:
         original = self._repository.request(original_id)

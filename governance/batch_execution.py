@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import reduce
 
 from governance.appending import Append
+from governance.automatic_compensation import AutomaticCompensation
 from governance.batch_drift import drift_by, telling
 from governance.batching import Batch, Batches
 from governance.domain.actors import SYSTEM, Actor
@@ -23,14 +24,13 @@ from governance.domain.errors import (
     GovernanceError,
     InvalidTransitionError,
     NotDueError,
-    NotReversibleError,
     OutcomeUnknownError,
     StoreUnavailableError,
 )
 from governance.domain.lifecycle import Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
-from governance.domain.terms import CompensationKind, Drift
+from governance.domain.terms import Drift
 from governance.domain.values import Value, clean
 from governance.event_store.log import EventLog
 from governance.execution import Executor, Prepared, outcome_of
@@ -40,10 +40,6 @@ from governance.outcome import Outcome
 from governance.repository import Repository
 from governance.retrying import attempts
 from governance.streams import batch_stream
-
-Compensate = Callable[[MutationRequest, Actor, CompensationKind, str, str], MutationRequest]
-"""Submits the compensation of a request, by whom, of which kind, why, under which idempotency key."""
-
 
 NOT_OF_THE_ITEM = (ConcurrencyError, StoreUnavailableError, OutcomeUnknownError)
 """Errors that say nothing about a request: nothing is recorded, and calling again goes on."""
@@ -87,7 +83,7 @@ class BatchExecutor:
         executor: Executor,
         handler: Handler,
         batches: Batches,
-        compensate: Compensate,
+        compensation: AutomaticCompensation,
         clock: Callable[[], datetime],
         budget_seconds: float,
     ) -> None:
@@ -96,7 +92,7 @@ class BatchExecutor:
         self._executor = executor
         self._handler = handler
         self._batches = batches
-        self._compensate = compensate
+        self._compensation = compensation
         self._clock = clock
         self._budget_seconds = budget_seconds
 
@@ -223,30 +219,21 @@ class BatchExecutor:
         return tuple(done)
 
     def _put_one_right(self, batch_id: str, request_id: str, actor: Actor) -> tuple[BatchEvent, MutationRequest | None]:
-        key = f"batch-{batch_id}-{request_id}"
         request = self._repository.request(request_id)
         if request.status is Status.COMPENSATED:
             by = request.links.compensated_by or ""
             return BatchItemCompensated(request_id=request_id, by=by, done=True), None
+        reason, key = f"batch {batch_id} failed", f"batch-{batch_id}-{request_id}"
         try:
-            undo = self._submitted(request, actor, key)
-            if undo.status is Status.APPROVED:
-                undo = self._handler.execute(undo.id, actor).request
+            put = self._compensation.put_right(request_id, actor=actor, reason=reason, key=key)
         except NOT_OF_THE_ITEM:
             raise
         except GovernanceError as error:
             return BatchItemNotCompensated(request_id=request_id, reason=clean(str(error))), None
-        if undo.status not in {Status.EXECUTED, Status.PENDING, Status.APPROVED}:
-            reason = clean(undo.ended_because or f"it is {undo.status}")
-            return BatchItemNotCompensated(request_id=request_id, reason=reason), undo
-        return BatchItemCompensated(request_id=request_id, by=undo.id, done=undo.status is Status.EXECUTED), undo
-
-    def _submitted(self, request: MutationRequest, actor: Actor, key: str) -> MutationRequest:
-        reason = f"batch {request.links.batch_id} failed"
-        try:
-            return self._compensate(request, actor, "corrective", reason, key)
-        except NotReversibleError:
-            return self._compensate(request, actor, "restore", reason, key)
+        if put.compensation is None or put.failure is not None:
+            failure = put.failure or "there is no way back"
+            return BatchItemNotCompensated(request_id=request_id, reason=failure), put.compensation
+        return BatchItemCompensated(request_id=request_id, by=put.compensation.id, done=put.done), put.compensation
 
     def _record(self, state: BatchState, event: BatchEvent, actor: Actor) -> BatchState:
         """Return the batch after an event; ConcurrencyError when somebody else has executed it meanwhile."""

@@ -197,6 +197,9 @@ def test_what_cannot_be_put_right_is_named_and_left_to_somebody(gov: Governance)
     gov.run(GrantAdmin(user="bob"), state_id="other", actor=TONY, reason="drift")
     outcome = gov.execute_batch(batch.id, actor=WORKER)
     assert list(outcome.batch.state.not_compensated) == [batch.requests[0].id]
+    failure = outcome.batch.requests[0].compensation_failure
+    assert failure is not None
+    assert (failure.by, failure.owner) == (None, "grace")
     assert list(outcome.batch.state.compensations) == [batch.requests[1].id]
     assert statuses(outcome.batch) == ["executed", "compensated", "rejected"]
 
