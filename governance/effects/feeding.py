@@ -9,6 +9,7 @@ from governance.domain.effect_events import EffectDelivered, EffectDropped, Effe
 from governance.domain.errors import UnreadableEventError
 from governance.domain.events import Executed
 from governance.domain.recorded import Recorded
+from governance.event_store.deadline import now as monotonic
 from governance.event_store.log import EventLog
 from governance.event_store.outbox import PARKED, WAITING, Outbox, OutboxNote, OutboxPage, OutboxRow
 from governance.streams import stream_id
@@ -26,6 +27,7 @@ class OutboxFeed:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._lock = Lock()
+        self._begun = (0.0, 0)
         self._seen = (0, 0)  # where the outbox stood, and up to where there was nothing for it since
         self.damaged: list[UnreadableEventError] = []
         """Events that could not be read: whatever effects they were about are left out."""
@@ -40,10 +42,14 @@ class OutboxFeed:
 
         Raises StoreUnavailableError, and UnknownEventError for an event of a newer program, which waits for that.
         """
+        asked = monotonic()
         with self._lock:
-            head = self._log.head()
+            if self._begun[0] > asked:  # another thread began after this one asked, and is done
+                return self._begun[1]
+            began, head = monotonic(), self._log.head()
             while self._step(head):
                 pass
+            self._begun = (began, head)
             return head
 
     def _step(self, head: int) -> bool:

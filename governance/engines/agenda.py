@@ -6,8 +6,9 @@ from threading import Lock
 from typing import Final
 
 from governance.engines.engine import DueItem
-from governance.engines.folding import CALENDARS, STEPS, micros, moment_of, read, steps
+from governance.engines.folding import CALENDARS, STEPS, micros, moment_of, read_all, steps
 from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow
+from governance.event_store.deadline import now as monotonic
 from governance.event_store.log import EventLog, translated_errors
 
 PAGE: Final = 500
@@ -24,17 +25,22 @@ class Agenda:
         self._log = log
         self._tables = log.event_recorder.agenda()
         self._lock = Lock()
+        self._begun = (0.0, 0)
 
     def catch_up(self) -> int:
         """Take in what has been appended since, and return the position that the agenda is at."""
+        asked = monotonic()
         with self._lock, translated_errors():
-            head = self._log.head()
+            if self._begun[0] > asked:  # another thread began after this one asked, and is done
+                return self._begun[1]
+            began, head = monotonic(), self._log.head()
             at = self._tables.position()
             while at < head:
                 found = self._log.stored(at, PAGE, upto=head, topics=_TOPICS)
                 after = head if len(found) < PAGE else int(found[-1].id)
-                page = AgendaPage(before=at, after=after, steps=tuple(map(dict, steps(map(read, found)))))
+                page = AgendaPage(before=at, after=after, steps=tuple(map(dict, steps(read_all(found)))))
                 at = after if self._tables.take_in(page) else self._tables.position()
+            self._begun = (began, at)
             return at
 
     def due(
