@@ -149,14 +149,16 @@ def _inbox_view(rows: "tuple[ApprovalRow, ...]", nothing: str) -> "RenderableTyp
 
     if not rows:
         return Text(visible(nothing))
+    declared = any(each.reversibility for each in rows)
     lines = []
     for row in rows:
         before = f"{row.decide_before:%Y-%m-%d %H:%M}" if row.decide_before else "never"
         asked = f"{len(row.granted_by)} of {row.quorum}"
         told = (row.requirement_id, row.mutation_type, row.state_id, row.requester, asked, before)
-        back = Text(visible(row.reversibility or "", limit=120), style="dim")
-        lines.append((Text(short(row.request_id)), *(Text(visible(each, limit=60)) for each in told), back))
-    return render.grid(lines, titles=("request", "id", "what", "state", "asked by", "given", "before", "way back"))
+        back = [Text(visible(row.reversibility or "", limit=120), style="dim")] if declared else []
+        lines.append((Text(short(row.request_id)), *(Text(visible(each, limit=60)) for each in told), *back))
+    titles = ("request", "id", "what", "state", "asked by", "given", "before")
+    return render.grid(lines, titles=(*titles, "way back") if declared else titles)
 
 
 def _agenda_view(rows: "tuple[AgendaRow, ...]", nothing: str) -> "RenderableType":
