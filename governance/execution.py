@@ -11,7 +11,6 @@ from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.changes import changed_paths, diff
 from governance.domain.commands import Evaluation, Execute
 from governance.domain.compensation import consequences
-from governance.domain.condition_commands import Hold
 from governance.domain.condition_events import PendingDependency, PendingSchedule
 from governance.domain.decider import decide
 from governance.domain.errors import ConfigurationError, DigestMismatchError, NotFoundError
@@ -34,6 +33,7 @@ from governance.domain.terms import Drift
 from governance.evaluation import Evaluator, Subject
 from governance.event_store.log import EventLog
 from governance.execution_slots import ExecutionSlots
+from governance.holding import Checks, Holds, nothing_holds, nothing_to_check, possible
 from governance.intercepting import Interceptors
 from governance.outcome import Outcome
 from governance.repository import Repository
@@ -121,8 +121,8 @@ class Executor:
         self.slots = ExecutionSlots(settings.max_concurrent_executions, settings.budget_seconds)
         self.interceptors: Interceptors | None = None
         self.external: External | None = None
-        self.hold: Callable[[MutationRequest, datetime], Hold | None] = _nothing_holds
-        self.check: Callable[[MutationRequest], None] = _nothing_to_check
+        self.hold: Holds = nothing_holds
+        self.check: Checks = nothing_to_check
 
     def intercepted(
         self,
@@ -186,7 +186,7 @@ class Executor:
             return Prepared(request, [_too_late(original)], state)
         command = self.command(request, state, actor, now, evaluation)
         command = command.model_copy(update={"hold": self.hold(request, now)})
-        events = decide(command, request, now)
+        events = possible(self.check, request, decide(command, request, now), command.hold)
         executed = any(isinstance(event, Executed) for event in events)
         return Prepared(
             request,
@@ -258,15 +258,6 @@ class Executor:
         """Return the request that this one puts right, None when it puts none right."""
         link = request.compensation
         return self._repository.request(link.request_id) if link is not None else None
-
-
-def _nothing_holds(request: MutationRequest, now: datetime) -> Hold | None:
-    del request, now
-    return None
-
-
-def _nothing_to_check(request: MutationRequest) -> None:
-    del request
 
 
 def _too_late(original: MutationRequest) -> Rejected:

@@ -156,7 +156,7 @@ class Submitter:
         request = append.begin(request_id, created(command, now), command.correlation_id or request_id)
         evaluation = self._evaluator.evaluate(self._executor.subject(request), state, now, ask_policies=ask_policies)
         request = append.add_to(request, judge(request, evaluation, now))
-        self._executor.check(request)
+        self._executor.check(request, [each.asked for each in request.open_requirements])
         if self._directory is not None:
             for opened in request.open_approvals:
                 self._directory.check(opened.approval, request.requester)

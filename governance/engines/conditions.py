@@ -1,6 +1,6 @@
 """Conditions as they are now: what a new request may ask for, and what holds an approved one back."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from governance.domain.errors import ConfigurationError, NotFoundError
 from governance.domain.lifecycle import OPEN, Status
 from governance.domain.releasing import FREEZE
 from governance.domain.request import MutationRequest, OpenedRequirement
+from governance.domain.requirements import Requirement
 from governance.ids import request_key
 from governance.quotas.keeping import Quotas
 from governance.repository import Repository
@@ -37,21 +38,21 @@ class Conditions:
         self._quotas = quotas
         self._check_checker = check_checker
 
-    def check(self, request: MutationRequest) -> None:
-        """Refuse conditions of the request's round that can never be met: ConfigurationError, NotFoundError.
+    def check(self, request: MutationRequest, asked: Sequence[Requirement]) -> None:
+        """Refuse what is asked of a request if it can never be met: ConfigurationError, NotFoundError.
 
         An unknown calendar, quota or checker, a request that does not exist, and dependencies that lead back.
         """
-        for opened in request.open_requirements:
-            match opened.asked:
+        for each in asked:
+            match each:
                 case ScheduleRequirement():
-                    self._check_window(opened.asked.window)
+                    self._check_window(each.window)
                 case QuotaRequirement():
-                    self._quotas.refuse_impossible(opened.asked)
+                    self._quotas.refuse_impossible(each)
                 case ExternalCheckRequirement():
-                    self._check_checker(opened.asked.name)
+                    self._check_checker(each.name)
                 case DependencyRequirement():
-                    self._check_dependency(request, opened.asked)
+                    self._check_dependency(request, each)
                 case _:
                     pass
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -63,8 +64,14 @@ def moment_of(microseconds: int) -> datetime:
     return _EPOCH + microseconds * _MICROSECOND
 
 
-def read(notification: Any) -> Stored:
-    """Return a stored event as the fold sees it."""
+def read_all(notifications: Iterable[Any]) -> Iterator[Stored]:
+    """Yield stored events as the fold sees them; what is damaged is passed over, for nothing can follow from it."""
+    for each in notifications:
+        with suppress(ValueError, KeyError, TypeError):
+            yield _read(each)
+
+
+def _read(notification: Any) -> Stored:
     envelope = json.loads(notification.state)
     at = micros(datetime.fromisoformat(envelope["at"]))
     return Stored(notification.topic, stream_id(str(notification.originator_id)), notification.id, at, envelope["data"])
@@ -73,7 +80,8 @@ def read(notification: Any) -> Stored:
 def steps(events: Iterable[Stored]) -> Iterator[Step]:
     """Return what the events do to the agenda, in order."""
     for event in events:
-        yield from STEPS[event.topic](event)
+        with suppress(ValueError, KeyError, TypeError):
+            yield from list(STEPS[event.topic](event))
 
 
 def quota_key(key: str) -> str:

@@ -36,10 +36,12 @@ class Schedules(AgendaEngine):
     def do(self, entry: Entry, now: datetime) -> Performed:
         """Record that it is time, or put it off to when it may be."""
         until: list[datetime | None] = []
+        released: list[str] = []
 
         def decided(request: MutationRequest, at: datetime, append: Append) -> Sequence[RequestEvent]:
             del append
             until.clear()
+            released.clear()
             opened = waiting_for(request, entry.row.item)
             if opened is None or not isinstance(opened.asked, ScheduleRequirement) or due(request, at):
                 return ()
@@ -47,13 +49,13 @@ class Schedules(AgendaEngine):
             if opens != at:
                 until.append(opens)
                 return ()
+            released.append(opened.id)
             return decide(Release(actor=SYSTEM, met=(self._reached(opened),)), request, at)
 
-        request = self._store.act(entry.row.request_id, now, decided)
+        self._store.act(entry.row.request_id, now, decided)
         if until:
             return self.wait(entry, until[0])
-        opened = waiting_for(request, entry.row.item)
-        return answer(entry, "done", "moved on") if opened is not None else answer(entry, "done", "released")
+        return answer(entry, "done", "released" if released else "moved on")
 
     def _opens(self, request: MutationRequest, asked: ScheduleRequirement, at: datetime) -> datetime | None:
         if request.outside_windows:

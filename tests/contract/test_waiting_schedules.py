@@ -1,6 +1,6 @@
 """Schedules, windows, freezes, expiries and dependencies, through `run_due`, on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,8 +16,11 @@ from governance import (
     NotFoundError,
     SelfApprovalError,
     Settings,
+    allow,
     approval,
     dependency,
+    policy,
+    require,
     schedule,
 )
 from governance.domain.lifecycle import Status
@@ -471,3 +474,32 @@ def test_a_clock_that_steps_back_undoes_nothing(gov: Governance, clock: Clock) -
     assert gov.request(request).status is Status.EXECUTED
     times = [each.at for each in gov.history(request)]
     assert times == sorted(times)
+
+
+def test_new_round_that_asks_for_the_impossible_ends_the_request(store_url: str, clock: Clock) -> None:
+    asked: list[Any] = []
+
+    @policy(GrantAdmin)
+    def later(mutation: GrantAdmin, state: Roles, context: Any) -> Any:
+        return require(*asked) if asked and mutation.user == "ada" else allow()
+
+    with Governance.open(store_url, mutations=MUTATIONS, policies=[later], clock=clock) as gov:
+        unknown = "0198a000-0000-7000-8000-00000000ffff"
+        makes: list[Callable[[str], Any]] = [
+            dependency,
+            lambda _: schedule(window="nowhere"),
+            lambda _: dependency(unknown),
+        ]
+        for number, make in enumerate(makes):
+            asked.clear()
+            state = f"s{number}"
+            first = gov.submit(GrantAdmin(user="ada"), state_id=state, actor=GRACE, reason="r").id
+            second = gov.submit(
+                GrantAdmin(user="bob"), state_id="other", actor=GRACE, reason="r", requires=[dependency(first)]
+            )
+            gov.run(GrantAdmin(user="eve"), state_id=state, actor=GRACE, reason="r")
+            asked.append(make(second.id))
+            outcome = gov.execute(first, actor=WORKER)
+            assert (outcome.executed, outcome.request.end_code) == (False, "impossible-requirement")
+            gov.run_due()
+            assert gov.request(second.id).end_code == "dependency-failed"
