@@ -69,9 +69,10 @@ class Questions:
             check_actor(actor)
         request, now = self._repository.request(request_key(request_id)), self._clock()
         explanation = explain(request, now, actor, self._directory)
-        return explanation.model_copy(
-            update={"requirements": tuple(self._with_earliest(request, each, now) for each in explanation.requirements)}
-        )
+        known = tuple(self._with_earliest(request, each, now) for each in explanation.requirements)
+        hold = self._executor.hold(request, now) if request.status is Status.APPROVED else None
+        text = explanation.text if hold is None else f"nothing is missing, but it may not run now: {hold.because}"
+        return explanation.model_copy(update={"requirements": known, "text": text})
 
     def _with_earliest(
         self, request: MutationRequest, explained: RequirementExplanation, now: datetime

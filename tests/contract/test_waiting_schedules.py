@@ -177,6 +177,7 @@ def test_freeze_declared_later_holds_an_approved_request(gov: Governance, clock:
     gov.run_due(limit=1)
     assert gov.request(other).status is Status.APPROVED
     gov.calendars.freeze(calendar, ends=clock.now + HOUR, reason="outage", actor=ROOT)
+    assert "may not run now" in gov.explain(other).text
     outcome = gov.execute(other, actor=WORKER)
     assert not outcome.executed
     assert outcome.request.status is Status.PENDING
