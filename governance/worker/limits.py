@@ -6,6 +6,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EXECUTION = "execution"
+USUAL = 8
+BUSY = {"schedule": 16, "effects": 16}
+"""Engines whose work is mostly waiting, for the database or for others."""
 
 
 class WorkerLimits(BaseSettings):
@@ -13,10 +16,10 @@ class WorkerLimits(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GOVERNANCE_WORKER_", frozen=True, extra="ignore")
 
-    max_concurrent_executions: int = Field(default=8, ge=1, le=256)
+    max_concurrent_executions: int = Field(default=16, ge=1, le=256)
     """How many requests this worker executes at the same time."""
     concurrency: Mapping[str, int] = Field(default_factory=dict)
-    """How many items of an engine are worked on at the same time, by the engine's name; 8 unless named here."""
+    """How many items of an engine are worked on at once, by the engine's name; 16 for schedules and effects, else 8."""
     poll_seconds: float = Field(default=0.75, gt=0)
     """How often a worker looks for work that time alone has made due, and that it was not woken for."""
     drain_seconds: float = Field(default=4.0, ge=0)
@@ -26,5 +29,5 @@ class WorkerLimits(BaseSettings):
 
     def size(self, engine: str) -> int:
         """Return how many items of an engine may be worked on at once."""
-        usual = self.max_concurrent_executions if engine == EXECUTION else 8
+        usual = self.max_concurrent_executions if engine == EXECUTION else BUSY.get(engine, USUAL)
         return max(1, self.concurrency.get(engine, usual))

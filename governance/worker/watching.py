@@ -14,6 +14,8 @@ from governance.worker.waking import Wake
 
 MEASURED: Final = ("Approved", "Rejected", "Executed")
 PAGE: Final = 500
+BREATH_SECONDS: Final = 0.05
+"""The pause after a look at what was appended, so that a busy log is looked at in pieces and not event by event."""
 REMEMBERED: Final = 10_000
 _MILLISECOND_BITS: Final = 80
 
@@ -36,6 +38,7 @@ class Watcher:
             if self._log.wait(self._position, 1.0):
                 self._wake.announce()
                 self._position = self._measure(self._position)
+                stop.wait(BREATH_SECONDS)
 
     def _measure(self, after: int) -> int:
         head = self._log.head()
