@@ -158,8 +158,9 @@ def _in_todays_shape(stored: Stored) -> bytes:
 
 
 def _named(stored: Stored) -> SimpleNamespace:
-    """Return the stored event with the names by which the mapper reads it."""
-    return SimpleNamespace(originator_id=stored[1], originator_version=stored[2], topic=stored[3], state=stored[4])
+    """Return the stored event with the names by which the mapper reads it, and its state as the bytes that it reads."""
+    _, stream, version, topic, state = stored
+    return SimpleNamespace(originator_id=stream, originator_version=version, topic=topic, state=state.encode())
 
 
 def _unreadable(stored: Stored, error: Exception) -> UnreadableEventError:
