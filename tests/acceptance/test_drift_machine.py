@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from governance import Governance, GovernanceError, Settings
 from governance.batching import Batch as GivenBatch
-from tests.cases import ALAN, GRACE, WORKER
+from tests.cases import ALAN, GRACE, ROOT, WORKER
 from tests.drift_audit import Audit, plain
 from tests.naive_batches import Batching
 from tests.naive_drift import MAX_ROUNDS, Batch, Change, Request
@@ -106,7 +106,7 @@ class Drifting(RuleBasedStateMachine):
     @rule(ask=ASKS, data=st.data(), replaces=st.sampled_from([False, False, False, True]))
     def submit(self, ask: Request, data: st.DataObject, replaces: bool) -> None:
         old = self.request(data, "pending", "approved") if replaces and self.world.requests else None
-        given = self.arguments(ask) | {"supersedes": self.id_of(old), "actor": GRACE, "reason": "r"}
+        given = self.arguments(ask) | {"supersedes": self.id_of(old), "actor": ROOT, "reason": "r"}
         done = self.both(lambda: self.world.submit(ask, old), lambda: self.gov.submit(**given))
         if done is not None:
             self.ids[id(ask)] = done[1].id
@@ -151,7 +151,7 @@ class Drifting(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         request = self.request(data, "approved")
-        self.both(lambda: self.world.cancel(request), lambda: self.gov.cancel(self.ids[id(request)], actor=GRACE))
+        self.both(lambda: self.world.cancel(request), lambda: self.gov.cancel(self.ids[id(request)], actor=ROOT))
 
     @precondition(lambda self: self.world.requests)
     @rule(data=st.data(), kind=st.sampled_from(["restore", "corrective"]), at_once=st.booleans(), again=st.booleans())
@@ -174,7 +174,7 @@ class Drifting(RuleBasedStateMachine):
         old, new = (self.request(data, "pending", "approved") for _ in range(2))
         self.both(
             lambda: self.world.supersede(old, new),
-            lambda: self.gov.supersede(self.ids[id(old)], by=self.ids[id(new)], actor=GRACE),
+            lambda: self.gov.supersede(self.ids[id(old)], by=self.ids[id(new)], actor=ROOT),
         )
 
     @rule(asks=st.lists(ASKS, min_size=1, max_size=4), atomic=st.booleans())
