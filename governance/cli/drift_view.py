@@ -18,7 +18,8 @@ def drift_view(report: DriftReport) -> RenderableType:
         parts += changes_between(report)
     if report.outcome is not None:
         told = Text.assemble((report.outcome, "bold yellow"), f": {visible(report.reason)}")
-        parts += [render.heading("If executed now"), render.indented(told)]
+        when = "If approved and executed now" if report.status == "pending" else "If executed now"
+        parts += [render.heading(when), render.indented(told)]
     if report.to_confirm:
         step = f"gov reconfirm {short(report.request_id)} --as YOU --seen {report.digest}"
         parts += [render.heading("To say yes again"), render.indented(Text(step, style="cyan"))]

@@ -148,7 +148,10 @@ def _since(drift: "DriftReport | None") -> "list[RenderableType]":
 
     if drift is None:
         return []
-    more = Text(f"gov diff {short(drift.request_id)} shows what was approved beside what would run now", style="cyan")
+    told = f"gov diff {short(drift.request_id)} shows what was approved beside what would run now"
+    if drift.to_confirm:
+        told += f"; gov reconfirm {short(drift.request_id)} says yes to it again"
+    more = Text(told, style="cyan")
     return [*changes_between(drift), render.indented(more)]
 
 

@@ -57,6 +57,12 @@ def test_show_and_why_tell_what_changed_since_one_approved(gov: Gov) -> None:
     assert gov("show", gov.grant("carol"), "--json").json["drift"] is None
 
 
+def test_why_tells_who_can_say_yes_again_how(gov: Gov) -> None:
+    request = renewed(gov)
+    assert "gov reconfirm" in gov("why", request, "--as", "alan:security-lead").out
+    assert "gov reconfirm" not in gov("why", request, "--as", "carol:security-lead").out
+
+
 def test_diff_needs_no_application(gov: Gov) -> None:
     shown = Gov(gov.url, app=None)("diff", drifted(gov))
     assert shown.code == 0
