@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import freezegun
 import pytest
 
 from governance import (
@@ -26,6 +27,7 @@ from governance import (
 from governance.domain.lifecycle import Status
 from governance.engines.engine import DueReport
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add, GrantAdmin, Roles
+from tests.postgres_databases import Databases
 
 DAY = timedelta(days=1)
 BERLIN_NIGHT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 2:30 in Berlin
@@ -504,3 +506,25 @@ def test_new_round_that_asks_for_the_impossible_ends_the_request(store_url: str,
             assert (outcome.executed, outcome.request.end_code) == (False, "impossible-requirement")
             gov.run_due()
             assert gov.request(second.id).end_code == "dependency-failed"
+
+
+def test_pass_is_the_same_every_time_under_a_frozen_clock(store_url: str, postgres_databases: Databases) -> None:
+    def play(url: str) -> list[list[tuple[str, str]]]:
+        with (
+            freezegun.freeze_time("2026-03-02T09:00:00Z") as frozen,
+            Governance.open(url, mutations=MUTATIONS) as gov,
+        ):
+            nightly(gov)
+            first = grant(gov, "ada", schedule(window="nightly"))
+            second = grant(gov, "bob", dependency(first), approval(role="lead", expires_after=30 * HOUR))
+            grant(gov, "eve", schedule(not_before=START + HOUR), expires_at=START + 2 * HOUR)
+            grant(gov, "joe", approval(role="lead", expires_after=HOUR))
+            passes = [told(gov.run_due())]
+            gov.approve(second, actor=ALAN)
+            for _ in range(20):
+                frozen.tick(HOUR)
+                passes.append(told(gov.run_due()))
+            return passes
+
+    with postgres_databases.database() as other:
+        assert play(store_url) == play(other)
