@@ -116,13 +116,12 @@ def explain(
 @command(app, "schema")
 def schema(session: Session) -> Answer:
     """Print the JSON Schema of policy files, for editors."""
-    from rich.text import Text
-
+    from governance.cli.render import Verbatim
     from governance.cli.text import document
     from governance.declarative.schema import json_schema
 
     data = json_schema()
-    return Answer(data, lambda: Text(document(data), overflow="ignore", no_wrap=True))
+    return Answer(data, lambda: Verbatim(document(data)))
 
 
 @command(app, "backtest")

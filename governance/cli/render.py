@@ -5,8 +5,9 @@ from datetime import datetime
 from difflib import ndiff
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -77,6 +78,17 @@ def _change(change: Change) -> tuple[Text, ...]:
     after = "" if change.kind == "removed" else compact(change.new)
     what = Text(visible(change.path) or "(everything)")
     return Text(sign, style=style), what, Text(before, style="red"), Text(after, style="green")
+
+
+class Verbatim:
+    """Text that is printed as it is, however long its lines are: for what programs read."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield it in one piece."""
+        yield Segment(self.text)
 
 
 def value(content: Any) -> Text:

@@ -1,5 +1,6 @@
 """`gov policy`: files are looked over, tested and explained, and tried on the past; nothing wrong is ever raised."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,3 +190,10 @@ def test_a_file_that_cannot_be_read_is_told(verb: str) -> None:
 def test_the_schema_is_printed_for_editors() -> None:
     assert gov("policy", "schema").json == gov("policy", "schema", "--json").json
     assert gov("policy", "schema").json["title"] == "Governance policies"
+
+
+def test_schema_is_json_however_long_its_lines_are() -> None:
+    shown = gov("policy", "schema")
+    assert shown.code == 0
+    assert json.loads(shown.out) == gov("policy", "schema", "--json").json
+    assert max(map(len, shown.out.splitlines())) > 120
