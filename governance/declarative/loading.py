@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from governance.declarative.conditions import condition_of
 from governance.declarative.documents import read_document
 from governance.declarative.expressions import Expression
 from governance.declarative.places import Document
@@ -149,8 +150,9 @@ class _Builder:
 
     def _requirement(self, name: str, part: RequirementPart) -> Requirement:
         given = {key: value for key, value in part if value is not None}
+        condition = part.condition
         try:
-            return approval(name=name, **given)
+            return approval(name=name, **given) if condition is None else condition_of(name, condition)
         except GovernanceError as error:
             what = f"requirement {name}: {error.message}"
             self._document.refuse(what, ("requirements", name), requirement=name)

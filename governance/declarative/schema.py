@@ -1,29 +1,21 @@
 """The shape of a policy file and of a file of tests, as editors and `gov policy schema` get to know it."""
 
-import re
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, JsonValue, Tag, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
+from governance.declarative.conditions import CheckPart, ConditionPart, QuotaPart, SchedulePart
+from governance.declarative.parts import Duration, Part
 from governance.domain.intent import Intent
 from governance.domain.values import Id, Moment, Reason, Text
-
-_DURATION = r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?"
-_UNITS = ("days", "hours", "minutes", "seconds")
-MAX_DAYS = 36_500
-
-
-def _duration(given: object) -> object:
-    if isinstance(given, timedelta):
-        return given
-    found = re.fullmatch(_DURATION, given) if isinstance(given, str) and given else None
-    numbers = [int(each[:7]) if each else 0 for each in found.groups()] if found else []
-    length = timedelta(**dict(zip(_UNITS, numbers, strict=True))) if numbers else timedelta()
-    if not timedelta() < length <= timedelta(days=MAX_DAYS):
-        msg = "must be a time such as 30m, 6h or 1d12h, longer than zero"
-        raise ValueError(msg)
-    return length
 
 
 def _several(given: object) -> object:
@@ -32,12 +24,6 @@ def _several(given: object) -> object:
     return (given,) if isinstance(given, str | int) else given
 
 
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$", "minLength": 2, "examples": ["30m", "6h", "1d12h"]}),
-]
-"""Days, hours, minutes and seconds, in this order: `1d12h`, `90s`."""
 OneOrMore = Annotated[tuple[Id, ...], BeforeValidator(_several), Field(min_length=1)]
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 Names = Annotated[OneOrMore, WithJsonSchema(_ONE_OR_MORE)]
@@ -54,14 +40,11 @@ Cel = Annotated[str, Field(min_length=1, max_length=2_000, description="An expre
 Severity = Literal["info", "warning", "error", "critical"]
 
 
-class Part(BaseModel):
-    """A part of a file: closed, strict and immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+CONDITIONS = frozenset({"schedule", "quota", "external_check"})
 
 
 class RequirementPart(Part):
-    """An approval: what `approval(...)` takes."""
+    """An approval: what `approval(...)` takes; or, alone, one of `schedule`, `quota` and `external_check`."""
 
     role: Names | None = None
     group: Names | None = None
@@ -78,6 +61,24 @@ class RequirementPart(Part):
         Steps, Field(description="Who approved in one of these earlier steps may not approve here.")
     ] = ()
     chains: Annotated[bool, Field(description="Whether a delegate may delegate on.")] = False
+    schedule: Annotated[SchedulePart | None, Field(description="A time or a window, in place of an approval.")] = None
+    quota: Annotated[QuotaPart | None, Field(description="Tokens of a quota, in place of an approval.")] = None
+    external_check: Annotated[CheckPart | None, Field(description="A check of this name, in place of an approval.")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        given = self.model_fields_set
+        if given & CONDITIONS and len(given) > 1:
+            msg = f"is either an approval or one of {', '.join(sorted(CONDITIONS))}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def condition(self) -> ConditionPart | None:
+        """Return what is asked for in place of an approval, None for an approval."""
+        return self.schedule or self.quota or self.external_check
 
 
 class DenyPart(Part):
