@@ -50,12 +50,12 @@ class Worker:
         """Begin, and answer about health on a port if one is given (0: any that is free); OSError if it is taken."""
         if health_port is not None:
             self._server = HealthServer(health_host, health_port, self.ill, self.unready, self.metrics.text)
+        engines = {each.engine.name: each.size for each in self.crews}
+        self._log.info("started", engines=engines, duties=[each.duty.name for each in self.duties], port=self.port)
         for duty in self.duties:
             duty.start()
         for crew in self.crews:
             crew.start()
-        engines = {each.engine.name: each.size for each in self.crews}
-        self._log.info("started", engines=engines, duties=[each.duty.name for each in self.duties], port=self.port)
 
     def run(self, stop: Event, *, health_port: int | None = None, health_host: str = "127.0.0.1") -> bool:
         """Work until the flag is set, then drain; returns whether everything that was begun was finished."""
