@@ -78,19 +78,20 @@ def request_row(request: MutationRequest) -> dict[str, Any]:
 
 def approval_row(request: MutationRequest, opened: OpenedRequirement) -> dict[str, Any]:
     """Return what the row of a requirement should say."""
-    waiting = request.open_requirements
-    step = min((each.asked.step for each in waiting), default=None)
+    waiting = request.open_approvals
+    step = min((each.approval.step for each in waiting), default=None)
+    asked = opened.approval
     return {
         "request_id": request.id,
         "requirement_id": opened.id,
         "request_status": str(request.status),
         "status": opened.status,
-        "step": opened.asked.step,
-        "quorum": opened.asked.quorum,
+        "step": asked.step,
+        "quorum": asked.quorum,
         "missing": opened.missing,
         "granted_by": opened.granted_by,
         "rejected_by": tuple(vote.approver for vote in opened.votes if vote.decision == "rejected"),
-        "actionable": opened in waiting and opened.asked.step == step,
+        "actionable": opened in waiting and asked.step == step,
         "expires_at": opened.expires_at,
     }
 

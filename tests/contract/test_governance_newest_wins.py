@@ -127,8 +127,8 @@ def test_of_many_at_once_exactly_one_waits_and_each_has_its_partner(
             jobs = [pool.submit(asked, others[number % processes], number) for number in range(16)]
             requests = [each.result() for each in jobs]
     finally:
-        for each in others:
-            each.close()
+        for other in others:
+            other.close()
     now = [gov.request(each.id) for each in requests]
     assert sorted(each.status for each in now) == [Status.PENDING, *[Status.SUPERSEDED] * 15]
     by_id = {each.id: each for each in now}

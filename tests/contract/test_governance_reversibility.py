@@ -85,7 +85,7 @@ def test_inverse_is_made_in_time_or_not_at_all(gov: Governance, clock: Clock) ->
     head = gov.log.head()
     for kind in ("corrective", "restore"):
         with pytest.raises(NotReversibleError, match="refund customers"):
-            gov.compensate(done.id, actor=GRACE, reason="wrong", kind=kind)  # type: ignore[arg-type]
+            gov.compensate(done.id, actor=GRACE, reason="wrong", kind=kind)
     assert gov.log.head() == head
 
 

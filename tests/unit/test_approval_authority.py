@@ -102,7 +102,7 @@ STEPS = submitted(needs(role="lead", step=2), needs(role="auditor", step=1), nee
 
 def test_steps_open_in_their_order_whatever_the_order_of_asking() -> None:
     request = given(*STEPS).when(Approve(actor=Actor(id="kathleen", roles=("auditor",)))).then_request()
-    assert [each.asked.step for each in request.requirements] == [1, 2, 7]
+    assert [each.approval.step for each in request.requirements] == [1, 2, 7]
     assert [each.status for each in request.requirements] == ["satisfied", "open", "open"]
 
 
