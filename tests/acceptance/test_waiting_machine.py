@@ -8,20 +8,33 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from governance import Actor, Governance, GovernanceError, Mutation, Settings, approval, dependency, schedule
+from governance import (
+    Actor,
+    Governance,
+    GovernanceError,
+    Mutation,
+    Settings,
+    approval,
+    dependency,
+    external_check,
+    quota,
+    schedule,
+)
+from governance.checks import Check, Checker
 from governance.domain.events import Executed
 from governance.domain.lifecycle import Status
 from tests.cases import ALAN, GRACE, ROOT, Counter
 
 START = datetime(2026, 3, 27, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-FAR = timedelta(days=40)
+LIMIT = 4
 _left_to_fail: dict[str, int] = {}
 
 
 KINDS = (
     "window", "window approval", "before", "before approval deadline", "after approval", "window dependency",
-    "dependency", "dependency wait window", "approval", "direct", "direct",
+    "dependency", "dependency wait window", "approval", "direct", "direct", "quota", "quota window approval", "check",
+    "check quota before",
 )  # fmt: skip
 
 
@@ -45,10 +58,21 @@ class Waiting(RuleBasedStateMachine):
         self.requests: list[str] = []
         self.frozen: dict[str, tuple[str, datetime, datetime | None]] = {}
         self.ran: set[str] = set()
+        self.answers = "yes"
         _left_to_fail.clear()
         self.gov = Governance.open(
-            "sqlite://", mutations=[Flaky], clock=lambda: self.now, settings=Settings(max_attempts=3)
+            "sqlite://",
+            mutations=[Flaky],
+            checkers=[Checker(name="scan", ask=self._scan, attempts=1)],
+            clock=lambda: self.now,
+            settings=Settings(max_attempts=3),
         )
+
+    def _scan(self, check: Check) -> bool | None:
+        if self.answers == "error":
+            msg = "no route to host"
+            raise OSError(msg)
+        return None if self.answers == "later" else True
 
     def teardown(self) -> None:
         try:
@@ -61,6 +85,7 @@ class Waiting(RuleBasedStateMachine):
         self.gov.calendars.define(
             "nightly", zone="Europe/Berlin", openings=[("30 2 * * *", timedelta(hours=2))], actor=ROOT
         )
+        self.gov.quotas.define("few", limit=LIMIT, per=timedelta(minutes=90), window="sliding", actor=ROOT)
 
     @rule(data=st.data(), many=st.integers(1, 4))
     def somebody_asks(self, data: st.DataObject, many: int) -> None:
@@ -81,6 +106,10 @@ class Waiting(RuleBasedStateMachine):
             requires.append(schedule(not_after=at + timedelta(days=3)))
         if "approval" in kinds:
             requires.append(approval(role="lead", expires_after=timedelta(days=2) if "deadline" in kinds else None))
+        if "quota" in kinds:
+            requires.append(quota("few", data.draw(st.integers(1, 2))))
+        if "check" in kinds:
+            requires.append(external_check("scan"))
         if self.requests and "dependency" in kinds:
             on = data.draw(st.lists(st.sampled_from(self.requests), min_size=1, max_size=3, unique=True))
             requires.append(dependency(on, on_failure="wait" if "wait" in kinds else "reject"))
@@ -89,6 +118,10 @@ class Waiting(RuleBasedStateMachine):
         )
         _left_to_fail[key] = fails
         self.requests.append(request.id)
+
+    @rule(answers=st.sampled_from(["error", "later", "yes", "yes"]))
+    def checker_answers(self, answers: str) -> None:
+        self.answers = answers
 
     @rule(minutes=st.one_of(st.integers(1, 90), st.integers(600, 4000)))
     def time_passes(self, minutes: int) -> None:
@@ -106,7 +139,9 @@ class Waiting(RuleBasedStateMachine):
 
     @rule(limit=st.sampled_from([1, 2, 7, 1000]))
     def pass_over_everything(self, limit: int) -> None:
-        assert not [each for each in self.gov.run_due(limit=limit).failures if each.what != "attempt failed"]
+        failures = self.gov.run_due(limit=limit).failures
+        assert not [each for each in failures if each.what != "attempt failed" and each.item.engine != "check"]
+        assert self.gov.quotas.get("few").taken <= LIMIT
 
     @precondition(lambda self: len(self.frozen) < 2)
     @rule(calendar=st.sampled_from(["nightly", "all"]), hours=st.sampled_from([None, 1, 2, 6, 12]))
@@ -187,11 +222,12 @@ class Waiting(RuleBasedStateMachine):
         )
 
     def _everything_comes_back(self) -> None:
+        self.answers = "yes"
         for name, (calendar, _, ends) in self.frozen.items():
             if ends is not None:
                 continue
             self.gov.calendars.lift(calendar, name.partition("/")[2], actor=ROOT)
-        for _ in range(12):
+        for _ in range(25):
             self.now += timedelta(days=4)
             self.now = self.now.replace(hour=1, minute=30)  # 2:30 or 3:30 in Berlin, which is in the window
             self.gov.run_due()
@@ -213,9 +249,9 @@ class Waiting(RuleBasedStateMachine):
                 others = {self.gov.request(each).status for each in opened.asked.requests}
                 assert others - {Status.EXECUTED}, "all of them are executed, and yet it waits"
                 continue
-            if opened.asked.kind == "schedule":
+            if opened.asked.kind in {"schedule", "quota"}:
                 kinds = set(self.gov.request(request_id).pending_reasons)
-                assert kinds & {"approval", "dependency"}, "it is time, and yet it waits"
+                assert kinds & {"approval", "dependency"}, "it is its turn, and yet it waits"
                 continue
             assert opened.asked.kind == "approval"
 
