@@ -109,12 +109,15 @@ END $$
 """
 
 # Whoever moves the position takes the page in; the others change nothing.
+# What is derived need not be on the disk when it is answered: lost by a crash, it is derived again, position and rows
+# together, and a lost claim is a free one. So these transactions do not wait for it; appends always do.
 _TAKE_IN: Final = """
 CREATE FUNCTION {schema}.governance_agenda_take_in(before bigint, after bigint, steps text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     step jsonb;
 BEGIN
+    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
     UPDATE {schema}.governance_agenda_position SET position = after WHERE position = before;
     IF NOT FOUND THEN
         RETURN false;
@@ -145,6 +148,7 @@ RETURNS SETOF {schema}.governance_agenda LANGUAGE plpgsql VOLATILE SET search_pa
 DECLARE
     clock bigint;
 BEGIN
+    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
     IF 'execution' = ANY (kinds) THEN
         PERFORM pg_advisory_xact_lock(hashtextextended('governance executions', 0));
     END IF;

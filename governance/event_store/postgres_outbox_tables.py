@@ -33,6 +33,8 @@ _POSITION: Final = "CREATE TABLE {schema}.governance_outbox_position (position b
 
 _BEGINNING: Final = "INSERT INTO {schema}.governance_outbox_position VALUES (0)"
 
+# What is derived need not be on the disk when it is answered: lost by a crash, it is derived again, position and rows
+# together, and a lost claim is a free one. So these transactions do not wait for it; appends always do.
 # Whoever moves the position takes the page in; the others change nothing. The first of each state's waiting effects
 # is its head, and only heads are handed out.
 _TAKE_IN: Final = """
@@ -43,6 +45,7 @@ DECLARE
     named text[];
     touched text[];
 BEGIN
+    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
     UPDATE {schema}.governance_outbox_position SET position = after WHERE position = before;
     IF NOT FOUND THEN
         RETURN false;
