@@ -27,7 +27,6 @@ from governance.engines.engine import DueItem, Performed
 from governance.event_store.log import EventLog, translated_errors
 from governance.event_store.outbox import Asked, Claim
 from governance.handling import Handler
-from governance.ids import new_id
 from governance.repository import Repository
 from governance.settings import Settings
 
@@ -68,7 +67,7 @@ class EffectsEngine:
         self._settings = settings
         self._clock = clock
         self._on_parked = on_parked
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{new_id(clock())[-12:]}"
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(6).hex()}"
         self._claims: dict[str, Claim] = {}
         self._keeper = Keeper(self.feed.outbox, self._holder, settings.effect_lease_seconds)
         self._random = random.Random()  # noqa: S311 - spreads tries, protects nothing
