@@ -25,6 +25,7 @@ from governance import (
     group,
     role,
 )
+from governance.domain.frozen_json import FrozenDict, FrozenList
 from tests.bad_values import ACTORS, JSON, NUMBERS, TEXTS, TIMES
 from tests.cases import ALAN, GRACE, MUTATIONS, WORKER, GrantAdmin, Roles
 
@@ -284,4 +285,6 @@ def _stored_anyway(gov: Governance, before: int) -> str | None:
 def _same(read: Any, given: Any) -> bool:
     if isinstance(given, list | set | tuple) and isinstance(read, tuple):
         return tuple(given) == read
+    if isinstance(read, FrozenDict | FrozenList):
+        return isinstance(read, type(given)) and bool(read == given)
     return (type(read) is type(given) and bool(read == given)) or (isinstance(given, str) and str(given) == read)
