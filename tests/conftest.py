@@ -12,6 +12,10 @@ from tests.postgres_binaries import PostgresUnavailableError
 from tests.postgres_databases import Databases
 from tests.postgres_server import running_server
 
+# How wide somebody's terminal is, or what a test runner takes it for, is nothing that answers may depend on.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # Frozen clocks make the connection pool's threads wait for ever.
 freezegun.configure(extend_ignore_list=["psycopg_pool", "threading", "queue"])
 
