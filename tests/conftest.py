@@ -10,6 +10,7 @@ import pytest
 
 from tests.postgres_binaries import PostgresUnavailableError
 from tests.postgres_databases import Databases
+from tests.postgres_roles import application_role
 from tests.postgres_server import running_server
 
 # How wide somebody's terminal is, or what a test runner takes it for, is nothing that answers may depend on.
@@ -56,8 +57,21 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'governance.db'}"
 
 
+@pytest.fixture
+def role_url(postgres_url: str) -> Iterator[str]:
+    """Give the URL of an empty store for a role that may append and read, and nothing else."""
+    with application_role(postgres_url) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """Give the URL of an empty store, on each kind of database in turn."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    """Give the URL of an empty store, on each kind of database in turn.
+
+    With the mark `as_application` the one on PostgreSQL is used under the role that applications are to have.
+    """
+    name = (
+        "role" if request.param == "postgres" and request.node.get_closest_marker("as_application") else request.param
+    )
+    url: str = request.getfixturevalue(f"{name}_url")
     return url

@@ -33,6 +33,8 @@ from tests.effect_cases import (
     told,
 )
 
+pytestmark = pytest.mark.as_application
+
 
 def test_effect_of_an_execution_is_delivered_once_and_the_request_says_so(store_url: str) -> None:
     receiver = Receiver()

@@ -18,6 +18,8 @@ from governance import (
 from governance.batching import Batch
 from tests.cases import ALAN, BARBARA, GRACE, MUTATIONS, Add
 
+pytestmark = pytest.mark.as_application
+
 LEAD = (approval(role="lead"),)
 
 

@@ -23,6 +23,8 @@ from governance.batching import Batch, BatchItem
 from governance.domain.evolution import replay
 from tests.cases import ALAN, GRACE, MUTATIONS, TONY, WORKER, Add, Counter, GrantAdmin, SetNote
 
+pytestmark = pytest.mark.as_application
+
 LEAD = (approval(role="lead"),)
 
 

@@ -36,6 +36,8 @@ from tests.cases import (
     SetNote,
 )
 
+pytestmark = pytest.mark.as_application
+
 
 @policy(GrantAdmin)
 def leads(mutation: GrantAdmin, state: Roles, context: Context) -> object:

@@ -17,6 +17,8 @@ from governance import (
 )
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, START, TONY, WORKER, Add, Counter, SetNote
 
+pytestmark = pytest.mark.as_application
+
 
 class Clock:
     def __init__(self) -> None:

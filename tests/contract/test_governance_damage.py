@@ -23,6 +23,8 @@ from governance.event_store.mapper import EnvelopeMapper
 from tests.cases import ALAN, EDSGER, GRACE, MUTATIONS, ROOT, START, WORKER, Add, GrantAdmin
 from tests.stored import sample
 
+pytestmark = pytest.mark.as_application
+
 
 @pytest.fixture
 def gov(store_url: str) -> Iterator[Governance]:

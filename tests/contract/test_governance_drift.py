@@ -35,6 +35,8 @@ from tests.cases import (
     SetNote,
 )
 
+pytestmark = pytest.mark.as_application
+
 LEAD = (approval(role="lead"),)
 
 

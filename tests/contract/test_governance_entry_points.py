@@ -20,6 +20,8 @@ from governance import (
 )
 from tests.cases import ALAN, GRACE, MUTATIONS, START, STATE_ID, TONY, WORKER, GrantAdmin, RevokeAdmin
 
+pytestmark = pytest.mark.as_application
+
 LEAD = approval(role="lead", expires_after=timedelta(hours=1))
 GRACE_AS_LEAD = GRACE.model_copy(update={"roles": ("lead", "break-glass", "break-glass-review")})
 Decide = Callable[..., Any]

@@ -14,6 +14,8 @@ from governance.execution_slots import ExecutionSlots
 from governance.worker.worker import Worker
 from tests.cases import ALAN, GRACE, WORKER
 
+pytestmark = pytest.mark.as_application
+
 LIMIT = 2
 
 

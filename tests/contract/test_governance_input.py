@@ -29,6 +29,8 @@ from governance.domain.frozen_json import FrozenDict, FrozenList
 from tests.bad_values import ACTORS, JSON, NUMBERS, TEXTS, TIMES
 from tests.cases import ALAN, GRACE, MUTATIONS, WORKER, GrantAdmin, Roles
 
+pytestmark = pytest.mark.as_application
+
 LATER = datetime.now(UTC) + timedelta(days=30)
 
 

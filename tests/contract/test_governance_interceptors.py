@@ -20,6 +20,8 @@ from governance import (
 from governance.domain.events import InterceptorFailed
 from tests.cases import ALAN, GRACE, MUTATIONS, STATE_ID, TONY, WORKER, Add, Counter, GrantAdmin, SetNote
 
+pytestmark = pytest.mark.as_application
+
 Told = list[tuple[str, ...]]
 
 

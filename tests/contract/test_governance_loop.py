@@ -28,6 +28,8 @@ from governance.domain.events import StateChanged
 from governance.domain.evolution import replay
 from tests.cases import ALAN, BARBARA, EDSGER, GRACE, MUTATIONS, ROOT, STATE_ID, WORKER, Add, Counter, GrantAdmin, Roles
 
+pytestmark = pytest.mark.as_application
+
 LEADS = approval(role="lead", quorum=2, expires_after=timedelta(hours=6))
 
 

@@ -22,6 +22,8 @@ from governance import (
 )
 from tests.cases import ALAN, GRACE, MUTATIONS, STATE_ID, WORKER, Add, Counter, GrantAdmin, Roles
 
+pytestmark = pytest.mark.as_application
+
 asked: list[str] = []
 
 

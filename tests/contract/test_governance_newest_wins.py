@@ -11,6 +11,8 @@ from governance import ConfigurationError, Governance, Mutation, MutationRequest
 from governance.streams import place_stream
 from tests.cases import ALAN, GRACE, TONY, WORKER
 
+pytestmark = pytest.mark.as_application
+
 LEAD = (approval(role="lead"),)
 
 

@@ -8,6 +8,8 @@ import pytest
 from governance import ConfigurationError, Governance, InputError, Settings, StoreUnavailableError, policy
 from tests.cases import GRACE, MUTATIONS, START, Add
 
+pytestmark = pytest.mark.as_application
+
 SHORT = Settings(budget_seconds=1)
 
 

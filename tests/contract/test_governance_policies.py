@@ -29,6 +29,8 @@ from governance import (
 from governance.domain.events import Amended, PoliciesEvaluated
 from tests.cases import ALAN, BARBARA, EDSGER, GRACE, MUTATIONS, STATE_ID, TONY, WORKER, GrantAdmin, RevokeAdmin, Roles
 
+pytestmark = pytest.mark.as_application
+
 Mutated = Any
 
 

@@ -19,6 +19,8 @@ from governance import (
 )
 from tests.cases import ALAN, GRACE, START, WORKER
 
+pytestmark = pytest.mark.as_application
+
 DAY = timedelta(days=1)
 LEAD = (approval(role="lead"),)
 

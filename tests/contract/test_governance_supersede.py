@@ -19,6 +19,8 @@ from governance import (
 )
 from tests.cases import ALAN, GRACE, MUTATIONS, ROOT, START, STATE_ID, TONY, WORKER, GrantAdmin
 
+pytestmark = pytest.mark.as_application
+
 LEAD = (approval(role="lead"),)
 
 

@@ -10,7 +10,7 @@ from eventsourcing.persistence import DataError, IntegrityError, StoredEvent
 from governance.event_store.connect import open_recorder
 from governance.event_store.recorder import EventRecorder, StoreUnavailable, VersionConflict
 from governance.event_store.settings import RecorderSettings
-from tests.contract.test_recorder_role import application_role
+from tests.postgres_roles import application_role
 
 
 def event(stream: str, version: int, state: bytes = b'{"a":1}', topic: str = "Created") -> StoredEvent:

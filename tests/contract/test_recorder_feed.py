@@ -10,7 +10,7 @@ from eventsourcing.persistence import StoredEvent
 
 from governance.event_store.connect import open_recorder
 from governance.event_store.recorder import EventRecorder
-from tests.contract.test_recorder_role import application_role
+from tests.postgres_roles import application_role
 from tests.processes import processes
 
 

@@ -29,6 +29,8 @@ from governance.domain.lifecycle import Status
 from governance.engines.engine import DueReport
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, START, WORKER, Add, GrantAdmin
 
+pytestmark = pytest.mark.as_application
+
 SCANNER = Actor(id="scanner", kind="service")
 KEY = SecretStr("a secret of thirty-two bytes ok!")
 Open = Callable[..., AbstractContextManager[Governance]]

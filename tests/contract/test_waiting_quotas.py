@@ -21,6 +21,8 @@ from governance.domain.lifecycle import Status
 from governance.engines.engine import DueReport
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add
 
+pytestmark = pytest.mark.as_application
+
 DAY = timedelta(days=1)
 
 

@@ -29,6 +29,8 @@ from governance.engines.engine import DueReport
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add, GrantAdmin, Roles
 from tests.postgres_databases import Databases
 
+pytestmark = pytest.mark.as_application
+
 DAY = timedelta(days=1)
 BERLIN_NIGHT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 2:30 in Berlin
 

@@ -12,6 +12,8 @@ from tests.cases import GRACE, WORKER, Add, GrantAdmin, lead
 from tests.processes import processes
 from tests.torture.programs import opened
 
+pytestmark = pytest.mark.as_application
+
 LOST = {"AlreadyExecutedError", "ConcurrencyError"}
 
 
