@@ -10,6 +10,7 @@ CALENDAR: Final = "changeCalendar"
 QUOTA: Final = "quota"
 PLACE: Final = "mutationPlace"
 PERSONAL: Final = "personalData"
+CATEGORIES: Final = (REQUEST, STATE, KEY, BATCH, CALENDAR, QUOTA, PLACE, PERSONAL)
 
 
 def request_stream(request_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Replay: requests and states as they were at any point, rebuilt from events alone by the `evolve` of production.
+"""Replay: requests, states and quotas at any point, rebuilt from events alone by the `evolve` of production.
 
 Nothing here can reach handlers, user code or the network: it reads rows and folds them.
 """
@@ -15,13 +15,24 @@ from governance.domain.changes import ChangeSet, diff
 from governance.domain.errors import NotFoundError
 from governance.domain.events import Created
 from governance.domain.evolution import evolve, replay
+from governance.domain.quotas import Quota, quota_after
 from governance.domain.recorded import Recorded
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
 from governance.domain.state_evolution import state_version
 from governance.event_store.audit_decoding import decoded
 from governance.event_store.audit_rows import AuditRows, Row
-from governance.streams import BATCH, REQUEST, STATE, category, request_stream, state_stream
+from governance.streams import (
+    BATCH,
+    QUOTA,
+    REQUEST,
+    STATE,
+    category,
+    quota_stream,
+    request_stream,
+    state_stream,
+    stream_id,
+)
 
 _NOISE: Final = {"decisions", "version", "position", "updated_at"}
 """What every event changes, so that it tells nothing."""
@@ -120,6 +131,14 @@ class Replay:
         events = point.cut(self.history(state_stream(state_id)))
         return state_version(events[-1]) if events else StateVersion(id=state_id)
 
+    def quota(self, key: str, point: Point = NOW) -> Quota:
+        """Return the quota as it was; version 0, with nothing taken, when it did not exist."""
+        return quota_after(Quota(key=key), point.cut(self.history(quota_stream(key))))
+
+    def last_version(self, stream: str) -> int:
+        """Return the version of the last event of a stream, 0 when there is none."""
+        return max((row[2] for row in self._rows.stream(stream)), default=0)
+
     def history(self, stream: str) -> Iterator[Recorded]:
         """Return the events of a stream, oldest first."""
         return map(decoded, self._rows.stream(stream))
@@ -181,6 +200,8 @@ def _after(before: Any, recorded: Recorded) -> Any:
         return state_version(recorded)
     if kind == BATCH:
         return evolve_batch(before, recorded)
+    if kind == QUOTA:
+        return quota_after(before or Quota(key=stream_id(recorded.stream)), [recorded])
     return recorded.event
 
 

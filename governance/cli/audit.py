@@ -1,5 +1,6 @@
 """`gov audit replay`, `timeline` and `check`: what happened, rebuilt from events alone."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +10,13 @@ from governance.cli.audit_opening import audited, full_request_id
 from governance.cli.commands import command
 from governance.cli.exits import Exit
 from governance.cli.session import Answer, Session
-from governance.domain.errors import InputError
+from governance.domain.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from governance.audit.replay import Point, Step, Wanted
+    from governance.audit.replay import Point, Replay, Step, Wanted
+    from governance.domain.quotas import Quota
 
 app = typer.Typer(
     help="Replay, prove and export what happened.",
@@ -30,6 +32,7 @@ Request = Annotated[
 Subject = Annotated[
     str | None, typer.Argument(metavar="[REQUEST|STATE]", help="A request, by id or its ending; or the id of a state.")
 ]
+OfQuota = Annotated[str | None, typer.Option("--quota", metavar="KEY", help="This quota.")]
 OfState = Annotated[str | None, typer.Option("--state", metavar="ID", help="This state.")]
 Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, help="Up to this version.")]
 Position = Annotated[int | None, typer.Option("--position", metavar="N", min=0, help="Up to this position.")]
@@ -57,6 +60,7 @@ def replay(
     session: Session,
     request: Request = None,
     state: OfState = None,
+    quota: OfQuota = None,
     version: Version = None,
     position: Position = None,
     at: At = None,
@@ -71,21 +75,23 @@ def replay(
     after: After = 0,
     limit: Limit = 1000,
 ) -> Answer:
-    """Rebuild a request or a state, or list events of all streams, from events alone.
+    """Rebuild a request, a state or a quota, or list events of all streams, from events alone.
 
-    Without REQUEST and --state it lists the events that all filters let through; --at and --position end the list.
+    Without REQUEST, --state and --quota it lists the events that all filters let through; --at and --position end it.
     """
     from governance.audit.replay import Point, Wanted
     from governance.cli.inputs import moment
+    from governance.event_store.registry import EVENTS
+    from governance.streams import CATEGORIES
 
     until = moment(at, field="at")
-    subject = _subject(session, request, state)
+    subject = _subject(session, request, state, quota)
     if subject is not None:
         return _replayed(session, subject, Point(version, position, until), step=step)
     wanted = Wanted(
         streams=tuple(stream or ()),
-        categories=tuple(category or ()),
-        types=tuple(type_ or ()),
+        categories=_known(category, CATEGORIES, "category"),
+        types=_known(type_, EVENTS, "type"),
         actors=tuple(actor or ()),
         mutations=tuple(mutation or ()),
         correlations=tuple(correlation or ()),
@@ -128,14 +134,16 @@ def check(session: Session, jobs: Jobs = None) -> Answer:
     return Answer(data, lambda: _differences(data), code)
 
 
-def _subject(session: Session, given: str | None, state: str | None) -> str | None:
-    from governance.streams import request_stream, state_stream
+def _subject(session: Session, given: str | None, state: str | None, quota: str | None = None) -> str | None:
+    from governance.streams import quota_stream, request_stream, state_stream
 
-    if given is not None and state is not None:
-        msg = "request_id: give either a request or --state ID"
+    if sum(each is not None for each in (given, state, quota)) > 1:
+        msg = "request_id: give one of a request, --state ID and --quota KEY"
         raise InputError(msg, field="request_id")
     if state is not None:
         return state_stream(state)
+    if quota is not None:
+        return quota_stream(quota)
     if given is None:
         return None
     if set(given.lower()) <= _HEX:
@@ -150,17 +158,49 @@ def _missing(stream: str | None = None) -> str:
 
 def _replayed(session: Session, stream: str, point: "Point", *, step: bool) -> Answer:
     from governance.audit.replay import Replay
-    from governance.streams import REQUEST, category, stream_id
+    from governance.streams import QUOTA, REQUEST, category, stream_id
 
     with audited(session) as store:
         found = Replay(store.rows)
+        _check_there(found, stream, point)
         if step:
             steps = store.vault.opened(list(found.steps(stream, point)))
             return Answer({"stream": stream, "steps": [_step(each) for each in steps]}, lambda: _stepwise(steps))
         if category(stream) == REQUEST:
             return _request(store.vault.opened(found.request(stream_id(stream), point)))
+        if category(stream) == QUOTA:
+            return _quota(found.quota(stream_id(stream), point))
         state = store.vault.opened(found.state(stream_id(stream), point))
     return Answer(state.model_dump(mode="json"), lambda: _value(state))
+
+
+def _known(given: list[str] | None, names: Iterable[str], field: str) -> tuple[str, ...]:
+    for each in given or ():
+        if each not in names:
+            msg = f"{field}: {each!r} is none of {', '.join(sorted(names))}"
+            raise InputError(msg, field=field)
+    return tuple(given or ())
+
+
+def _check_there(found: "Replay", stream: str, point: "Point") -> None:
+    """Refuse what never was, so that a mistyped name is not taken for something that did not exist yet."""
+    last = found.last_version(stream)
+    if last == 0:
+        msg = f"{stream} has no events"
+        raise NotFoundError(msg, stream=stream)
+    if point.version is not None and point.version > last:
+        msg = f"{stream} has no version {point.version}, its last is {last}"
+        raise NotFoundError(msg, stream=stream, version=point.version)
+
+
+def _quota(quota: "Quota") -> Answer:
+    from governance.cli.text import visible
+
+    rule = quota.defined
+    size = f"{rule.limit:,} tokens per {rule.per}, {rule.window}" if rule else "not defined by itself"
+    held = [f"  {each.at:%Y-%m-%d %H:%M:%S}  {each.tokens:,} by {each.request_id}" for each in quota.reservations]
+    head = f"{visible(quota.key)} at version {quota.version}: {size}; {len(held):,} reservations"
+    return Answer(quota.model_dump(mode="json"), lambda: _line("\n".join([head, *held])))
 
 
 def _request(request: Any) -> Answer:

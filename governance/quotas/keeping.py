@@ -9,10 +9,10 @@ from governance.domain.actors import ADMINISTRATORS, Actor
 from governance.domain.conditions import MAX_DURATION, MAX_TOKENS, QuotaRequirement
 from governance.domain.errors import ConcurrencyError, ConfigurationError, InputError, NotAuthorizedError
 from governance.domain.quota_events import QuotaDefined
+from governance.domain.quotas import Quota, candidates, quota_after
 from governance.domain.values import Given, Id, Value
 from governance.event_store.log import EventLog
 from governance.ids import new_id
-from governance.quotas.quota import Quota, candidates, quota_after
 from governance.retrying import attempts
 from governance.settings import Settings
 from governance.streams import quota_stream

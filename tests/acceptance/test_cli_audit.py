@@ -64,6 +64,27 @@ def test_a_request_is_replayed_step_by_step(gov: Gov) -> None:
     assert "admins" in gov("audit", "replay", "--state", "s:roles", "--version", "1").out
 
 
+@pytest.mark.parametrize(
+    ("asked", "told", "code"),
+    [
+        (("nonsense",), "nonsense has no events", 1),
+        (("--state", "nonsense"), "nonsense has no events", 1),
+        (("--quota", "deploys"), "deploys has no events", 1),
+        (("--state", "s:roles", "--version", "99"), "no version 99", 1),
+        (("--state", "s:roles", "--quota", "deploys"), "give one of", 2),
+        (("--type", "Execute"), "'Execute' is none of Amended", 2),
+        (("--category", "request"), "'request' is none of", 2),
+    ],
+)
+def test_what_never_was_is_no_empty_answer(gov: Gov, asked: tuple[str, ...], told: str, code: int) -> None:
+    answer = gov("audit", "replay", *asked)
+    assert (answer.code, told in answer.err) == (code, True), answer.err
+
+
+def test_a_state_did_not_exist_before_its_first_version(gov: Gov) -> None:
+    assert "did not exist" in gov("audit", "replay", "--state", "s:roles", "--position", "1").out
+
+
 def test_events_are_listed_page_by_page(gov: Gov) -> None:
     page = gov("audit", "replay", "--limit", "3", "--json").json
     rest = gov("audit", "replay", "--after", str(page["next"]), "--actor", "alan", "--json").json

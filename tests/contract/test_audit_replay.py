@@ -10,13 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from governance import Governance, NotFoundError
+from governance import Governance, NotFoundError, quota
 from governance.audit.replay import Point, Replay, Wanted
 from governance.domain.errors import GovernanceError
+from governance.domain.quotas import Quota
 from governance.domain.recorded import Recorded
 from governance.event_store.audit_connection import AuditConnection
 from governance.event_store.audit_rows import AuditRows
 from governance.streams import category, request_stream, stream_id
+from tests.cases import GRACE, MUTATIONS, ROOT, Add
 from tests.histories import Play
 
 COMMANDS = 60
@@ -185,3 +187,25 @@ print([name for name in ("governance.application", "governance.execution", "gove
 def test_a_store_that_is_not_there_is_refused() -> None:
     with pytest.raises(GovernanceError, match="no store"):
         AuditConnection("sqlite:////no/such/store.db")
+
+
+def test_a_quota_at_each_of_its_versions_and_step_by_step(store_url: str) -> None:
+    shown: list[Quota] = []
+    with Governance.open(store_url, mutations=MUTATIONS) as gov:
+        gov.quotas.define("deploys", limit=3, per=timedelta(days=400), window="sliding", actor=ROOT)
+        shown.append(gov.quotas.look("deploys"))
+        for number in range(3):
+            asked = gov.submit(
+                Add(amount=1), state_id=f"n-{number}", actor=GRACE, reason="r", requires=[quota("deploys")]
+            )
+            gov.run_due()
+            assert gov.request(asked.id).resulting_version == 1
+            shown.append(gov.quotas.look("deploys"))
+    with AuditConnection(store_url) as connection:
+        replay = Replay(AuditRows(connection))
+        assert [replay.quota("deploys", Point(version=each.version)) for each in shown] == shown
+        assert [len(each.reservations) for each in shown] == [0, 1, 2, 3]
+        steps = list(replay.steps("quota-deploys"))
+        assert [each.recorded.type for each in steps] == ["QuotaDefined", *["TokensReserved"] * 3]
+        assert all(any("reservations" in change.path for change in each.changes) for each in steps[1:])
+        assert replay.quota("none") == Quota(key="none")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.domain.quota_events import QuotaDefined
-from governance.quotas.quota import Quota, Reservation, candidates, window_start
+from governance.domain.quotas import Quota, Reservation, candidates, window_start
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
