@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -51,7 +51,14 @@ def running_server() -> Iterator[str]:
             raise PostgresUnavailableError(f"{URL_VARIABLE} is set, but: {error}") from error
         yield configured
         return
-    with _supervisor() as child:
+    with own_server() as url:
+        yield url
+
+
+@contextmanager
+def own_server(*settings: str) -> Iterator[str]:
+    """Return the URL of a server of our own, with settings such as `fsync=off`, for as long as the context lasts."""
+    with _supervisor(settings) as child:
         assert child.stdout is not None
         answer = json.loads(child.stdout.readline() or '{"error": "its supervisor died"}')
         if "error" in answer:
@@ -60,9 +67,9 @@ def running_server() -> Iterator[str]:
 
 
 @contextmanager
-def _supervisor() -> Iterator[subprocess.Popen[str]]:
+def _supervisor(settings: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.postgres_server", "--supervise"],
+        [sys.executable, "-m", "tests.postgres_server", "--supervise", *settings],
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -79,13 +86,13 @@ def _supervisor() -> Iterator[subprocess.Popen[str]]:
         child.stdout.close()
 
 
-def supervise() -> None:
+def supervise(settings: Sequence[str]) -> None:
     """Run a server until the parent process closes our standard input or is gone."""
     parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(BrokenPipeError):
         try:
-            with _own_server() as url:
+            with _server(settings) as url:
                 print(json.dumps({"url": url}), flush=True)
                 # Forked relatives of the parent may hold the pipe open, so also look who our parent is.
                 while os.getppid() == parent and not select.select([sys.stdin], [], [], 0.5)[0]:
@@ -95,7 +102,7 @@ def supervise() -> None:
 
 
 @contextmanager
-def _own_server() -> Iterator[str]:
+def _server(settings: Sequence[str]) -> Iterator[str]:
     account = _account()
     home = _home(account)
     try:
@@ -103,7 +110,7 @@ def _own_server() -> Iterator[str]:
         password = secrets.token_urlsafe(24)
         _create_cluster(programs, account, home, password)
         try:
-            port = _start(programs, account, home)
+            port = _start(programs, account, home, settings)
             yield f"postgresql://governance:{password}@127.0.0.1:{port}/postgres"
         finally:
             # Nobody needs the data any more: no shutdown checkpoint.
@@ -155,14 +162,14 @@ def _create_cluster(programs: Path, account: Account | None, home: Path, passwor
     run([programs / "initdb", "-D", home / "data", f"--pwfile={secret}", *options], account, home)
 
 
-def _start(programs: Path, account: Account | None, home: Path) -> int:
+def _start(programs: Path, account: Account | None, home: Path, settings: Sequence[str]) -> int:
     """Start the server and return its port; another program may take a free port first, so try a few."""
     data, log = home / "data", home / "log"
     plain = (data / "postgresql.conf").read_text()
     for attempt in range(1, START_ATTEMPTS + 1):
         with closing(socket.create_server(("127.0.0.1", 0))) as probe:
             port: int = probe.getsockname()[1]
-        (data / "postgresql.conf").write_text(plain + _settings(home, port))
+        (data / "postgresql.conf").write_text("\n".join([plain, _settings(home, port), *settings, ""]))
         try:
             run([programs / "pg_ctl", "-D", data, "-l", log, "-w", "start"], account, home)
         except PostgresUnavailableError as error:
@@ -205,6 +212,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if "--supervise" in sys.argv[1:]:
-        supervise()
+        supervise(sys.argv[2:])
     else:
         main()

@@ -5,7 +5,7 @@ from governance.cli import decide, drift, waiting, powers, execute  # isort: ski
 from governance.cli import read, listing  # isort: skip
 from governance.cli import audit, audit_checkpointing, audit_proving, audit_exporting  # isort: skip
 from governance.cli import audit_archiving, audit_erasing, keys  # isort: skip
-from governance.cli import database, demo  # isort: skip
+from governance.cli import database, doctor, demo  # isort: skip
 from governance.cli import batches, effects, policy, worker, reconcile  # isort: skip
 from governance.cli import due, window  # isort: skip
 from governance.cli.groups import ASK, AUDIT, LOOK, RUN, STORE, app
@@ -33,6 +33,7 @@ __all__ = [
     "database",
     "decide",
     "demo",
+    "doctor",
     "drift",
     "due",
     "effects",

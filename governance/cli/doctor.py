@@ -1,115 +1,112 @@
-"""What `gov doctor` looks at besides requests: the store, the clocks, work that nobody does, effects and views."""
+"""`gov doctor`: what waits in vain, what is not as it should be, and what to do about it."""
 
-import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
-from governance.cli.session import Session
+from governance.cli.commands import command
+from governance.cli.exits import Exit
+from governance.cli.groups import STORE, app
+from governance.cli.session import Answer, Session
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from governance.application import Governance
-    from governance.effects.operating import OutstandingEffect
+    from governance.cli.doctor_running import Finding
+    from projections import Views
+    from projections.rows import AgendaRow, ApprovalRow
 
-LATE_SECONDS: Final = 60
-"""From when on what is due counts as left undone."""
-SKEW_SECONDS: Final = 1.0
-MANY: Final = 10_000
-_SECOND: Final = 1_000_000
-_LEFT_UNDONE: Final = {
-    "expiry": "deadlines have passed and are not recorded",
-    "schedule": "requests wait although their time has come",
-    "dependency": "requests wait although what they wait for may be there",
-    "quota": "requests wait for tokens and nobody looks",
-    "external_check": "checks are due to be asked",
-    "execution": "requests that were released are not executed",
-    "reconcile": "executions are in doubt: their states' own stores have not been asked",
-}
+PAGE = 500
 
 
-class Finding(BaseModel):
-    """Something that is not as it should be, and what to do about it."""
+@command(app, "doctor", STORE)
+def doctor(session: Session) -> Answer:
+    """Look for what waits in vain: requirements that nobody can meet, what is overdue, and what was not put right.
 
-    model_config = ConfigDict(frozen=True)
+    Looks also at work that nobody does, effects that are not delivered, executions in doubt, views that do not go on,
+    clocks that differ, and settings of the database by which events could be lost. Exit code 1 if anything is found.
+    Who could meet a requirement, and which effects have a handler, is asked of your application (--app).
+    """
+    from governance.cli.doctor_running import findings_of, findings_of_store, findings_of_views
+    from governance.cli.waiting import current_views, documents_of
 
-    kind: str
-    what: str
-    next: str
-    count: int = 1
-
-
-def findings_of_store(session: Session) -> Iterator[Finding]:
-    """Yield settings of the database by which events could be lost, and clocks that differ."""
-    from contextlib import closing
-
-    from governance.event_store.connect import open_recorder
-    from governance.event_store.log import translated_errors
-    from governance.event_store.settings import RecorderSettings
-    from governance.settings import Settings
-
-    session.check_url()
-    settings = RecorderSettings(
-        database_schema=Settings().database_schema, create_schema=False, accept_outdated=True, require_durable=False
-    )
-    with translated_errors(), closing(open_recorder(session.url, settings=settings)) as recorder:
-        before = time.time_ns() // 1_000
-        facts = recorder.facts()
-        after = time.time_ns() // 1_000
-    for setting in facts.unsafe:
-        told = (
-            "acknowledged events could be lost" if "synchronous" not in setting else "other programs could lose theirs"
-        )
-        yield Finding(kind="unsafe-setting", what=f"the database has {setting}: {told}", next="switch it on")
-    skew = max(before - facts.clock, facts.clock - after, 0) / _SECOND
-    if skew > SKEW_SECONDS:
-        what = f"the clocks of this machine and of the database differ by {skew:.1f} s"
-        yield Finding(kind="clock-skew", what=what, next="set both by NTP; deadlines go by the machines that decide")
+    findings = [*findings_of_store(session), *findings_of_views(session)]
+    with current_views(session, "agenda", "approvals", "requests", require_durable=False) as views:
+        left = views.requests(decision="CompensationFailed", status="executed", limit=PAGE).items
+        overdue = views.agenda(due=["review", "request-deadline", "approval-deadline"], due_to=datetime.now(UTC)).items
+        waiting = list(_waiting(views))
+    with session.examined() as governance:
+        writers = [each.model_dump() for each in governance.log.event_recorder.open_writers()]
+        hopeless = [found for row in waiting if (found := _hopeless(governance, row)) is not None]
+        wrong = [_not_put_right(governance, row.request_id) for row in left]
+        findings += findings_of(governance, handlers_known=bool(session.app))
+    data = {
+        "overdue": documents_of(overdue),
+        "unsatisfiable": hopeless,
+        "not_put_right": wrong,
+        "findings": [each.model_dump() for each in findings],
+        "open_writers": writers,
+    }
+    ill = bool(overdue or hopeless or wrong or findings)
+    return Answer(data, lambda: _doctor_view(overdue, hopeless, wrong, findings), Exit.ERROR if ill else Exit.DONE)
 
 
-def findings_of_views(session: Session) -> Iterator[Finding]:
-    """Yield views that do not go on, or are far behind."""
-    from governance.event_store.settings import RecorderSettings
-    from governance.settings import Settings
-    from projections import Projections
-
-    settings = RecorderSettings(create_schema=False, database_schema=Settings().database_schema)
-    with Projections.open(session.url, settings=settings) as projections:
-        statuses = projections.status()
-    for each in statuses:
-        if each.health in ("stuck", "outdated"):
-            why = each.error or (f"{each.parked} events are parked" if each.parked else "its code has changed")
-            yield Finding(kind="view", what=f"view {each.view} is {each.health}: {why}", next="gov projections status")
-        elif each.health == "behind" and each.lag_seconds > LATE_SECONDS:
-            what = f"view {each.view} is {each.lag_events:,} events and {each.lag_seconds:,.0f} s behind"
-            yield Finding(kind="lag", what=what, next="is a gov worker running?")
+def _not_put_right(governance: "Governance", request_id: str) -> dict[str, Any]:
+    """Return why an executed request was not put right, and who has to see to it."""
+    failure = governance.request(request_id).compensation_failure
+    told = failure.model_dump(mode="json") if failure is not None else {}
+    return {"request_id": request_id, **told}
 
 
-def findings_of(governance: "Governance", *, handlers_known: bool) -> Iterator[Finding]:
-    """Yield work that is due and that nobody does, and effects that are not delivered."""
-    governance.agenda.catch_up()
-    now = time.time_ns() // 1_000
-    for count in governance.agenda.count():
-        late = 0.0 if count.oldest_due is None else (now - count.oldest_due) / _SECOND
-        if count.kind in _LEFT_UNDONE and late > LATE_SECONDS:
-            what = f"{_LEFT_UNDONE[count.kind]}, for {late:,.0f} s at most"
-            yield Finding(kind=f"left-undone-{count.kind}", what=what, next="is a gov worker running? gov due")
-    yield from _of_effects(governance.outstanding_effects(limit=MANY), now, handlers_known)
+def _waiting(views: "Views") -> "Iterator[ApprovalRow]":
+    after: str | None = None
+    while True:
+        page = views.approvals(status="open", request_status="pending", limit=PAGE, after=after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
 
 
-def _of_effects(found: "Sequence[OutstandingEffect]", now: int, handlers_known: bool) -> Iterator[Finding]:
-    parked = [each for each in found if each.status == "parked"]
-    if parked:
-        what = f"{len(parked):,} effects are parked, the first {parked[0].effect_id}"
-        yield Finding(kind="parked-effects", what=what, next="gov effects list, then retry or drop", count=len(parked))
-    unhandled = [each for each in found if each.status == "waiting" and not each.handled] if handlers_known else []
-    if unhandled:
-        contracts = ", ".join(sorted({each.contract for each in unhandled}))
-        what = f"{len(unhandled):,} effects have no handler here ({contracts}), and hold up what comes after them"
-        yield Finding(kind="unhandled-effects", what=what, next="give the application a handler", count=len(unhandled))
-    late = [
-        each for each in found if each.status == "waiting" and now / _SECOND - each.due_at.timestamp() > LATE_SECONDS
-    ]
-    if handlers_known and len(late) > len(unhandled):
-        what = f"{len(late):,} effects wait for delivery for more than {LATE_SECONDS} s"
-        yield Finding(kind="late-effects", what=what, next="is a gov worker running?", count=len(late))
+def _hopeless(governance: Any, row: "ApprovalRow") -> dict[str, Any] | None:
+    """Return the requirement if fewer people can decide on it now than it still needs, as far as that is known."""
+    for each in governance.explain(row.request_id).requirements:
+        if each.id == row.requirement_id and each.people is not None and len(each.people) < each.missing:
+            return {
+                "request_id": row.request_id,
+                "requirement_id": each.id,
+                "missing": each.missing,
+                "people": list(each.people),
+                "who": list(each.who),
+            }
+    return None
+
+
+def _doctor_view(
+    overdue: "tuple[AgendaRow, ...]",
+    hopeless: list[dict[str, Any]],
+    wrong: list[dict[str, Any]],
+    found: "list[Finding]",
+) -> "RenderableType":
+    from rich.console import Group
+    from rich.text import Text
+
+    from governance.cli import render
+    from governance.cli.text import short, visible
+    from governance.cli.waiting import agenda_view
+
+    if not (overdue or hopeless or wrong or found):
+        return Text("Nothing waits in vain.")
+    parts: list[RenderableType] = []
+    if overdue:
+        parts += [render.heading("Overdue"), render.indented(agenda_view(overdue, ""))]
+    for each in hopeless:
+        who, people = ", ".join(each["who"]), ", ".join(each["people"]) or "nobody"
+        told = f"requirement {each['requirement_id']} needs {each['missing']} more by {who}; {people} could decide"
+        parts.append(Text(visible(f"{short(each['request_id'])}: {told}: gov reassign", limit=400)))
+    for each in wrong:
+        told = f"was not put right ({each.get('reason')}); {each.get('owner') or 'somebody'} has to see to it"
+        parts.append(Text(visible(f"{short(each['request_id'])} {told}: gov compensate", limit=400)))
+    parts += [Text(visible(f"{each.what}: {each.next}", limit=400)) for each in found]
+    return Group(*parts)

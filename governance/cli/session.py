@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from governance.application import Governance
+    from governance.event_store.log import EventLog
+    from governance.settings import Settings
 
 _SQLITE = "sqlite://"
 _SCHEMES = ("sqlite", "postgresql", "postgres")
@@ -61,6 +63,35 @@ class Session:
         self.check_url()
         with Governance.open(self.url, mutations=()) as governance:
             yield opening(governance, governance.log.vault)
+
+    @contextmanager
+    def examined(self) -> "Iterator[Governance]":
+        """Give the store to be looked at only: as it is, and even if its server could lose events."""
+        from governance.app import App
+        from governance.cli.loading import load_app
+        from governance.settings import Settings
+
+        app = load_app(self.app) if self.app else App(mutations=())
+        self.check_url()
+        with app.over(self._log_as_it_is(app.settings or Settings())) as governance:
+            yield opening(governance, governance.log.vault)
+
+    def _log_as_it_is(self, chosen: "Settings") -> "EventLog":
+        from governance.event_store.connect import open_recorder
+        from governance.event_store.log import EventLog, translated_errors
+        from governance.event_store.personal_keys import PersonalKeys
+        from governance.event_store.sealing import Vault
+        from governance.event_store.settings import RecorderSettings
+
+        settings = RecorderSettings(
+            budget_seconds=chosen.budget_seconds,
+            database_schema=chosen.database_schema,
+            create_schema=False,
+            require_durable=False,
+        )
+        keys = PersonalKeys(self.url, chosen.database_schema, chosen.personal_key_file)
+        with translated_errors():
+            return EventLog(open_recorder(self.url, settings=settings), Vault(keys, chosen.personal_texts))
 
     def check_url(self, *, create: bool = False) -> None:
         """Refuse what is not the URL of a store, and a file that does not exist unless it is to be made."""

@@ -1,16 +1,24 @@
 """What `gov doctor` finds besides requests that wait in vain."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from governance import schedule
+from governance import Governance, schedule
+from governance.cli.exits import Exit
+from governance.domain.errors import ConfigurationError
 from governance.event_store.connect import open_recorder
+from governance.event_store.log import EventLog
+from governance.event_store.settings import RecorderSettings
+from governance.settings import Settings
 from tests.commands import gov
 from tests.effect_cases import GRACE, Clock, Receiver, Write, delivered, executed, opened
+from tests.postgres_server import own_server
 
+ONE_ATTEMPT = Settings(effect_attempts=1)
 APP = """
 from governance import App
 from tests.effect_cases import Receiver, Write
@@ -84,6 +92,36 @@ def test_doctor_finds_settings_by_which_events_could_be_lost(
     assert "synchronous_commit = off" in kinds()["unsafe-setting"]
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f'ALTER DATABASE "{name}" RESET synchronous_commit')
+
+
+@pytest.fixture(scope="module")
+def careless_server() -> Iterator[str]:
+    """Give the URL of a server that could lose what it has acknowledged."""
+    with own_server("fsync = off", "full_page_writes = off", "synchronous_commit = off") as url:
+        yield url
+
+
+def test_doctor_reports_everything_on_a_server_that_could_lose_events(
+    careless_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "office.py").write_text(APP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOVERNANCE_URL", careless_server)
+    log = EventLog(open_recorder(careless_server, settings=RecorderSettings(require_durable=False)))
+    clock, handlers = Clock(), [Receiver(failures=1).handler]
+    with Governance(log, mutations=[Write], effect_handlers=handlers, clock=clock, settings=ONE_ATTEMPT) as governance:
+        executed(governance)
+        delivered(governance)
+    for arguments in ((), ("--app", "office:app")):
+        found = gov("doctor", "--json", *arguments).json["findings"]
+        unsafe = {each["what"].partition(":")[0] for each in found if each["kind"] == "unsafe-setting"}
+        assert unsafe == {
+            f"the database has {setting} = off" for setting in ("fsync", "full_page_writes", "synchronous_commit")
+        }
+        assert "parked-effects" in {each["kind"] for each in found}
+    with pytest.raises(ConfigurationError):
+        Governance.open(careless_server, mutations=[Write])
+    assert gov("effects", "list").code == Exit.USAGE
 
 
 def test_doctor_finds_clocks_that_differ(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
