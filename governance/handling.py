@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from governance.appending import Append
 from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
 from governance.domain.commands import Approve, BreakGlass, Command, Delegate, Reject, Replace, Review, Supersede
 from governance.domain.compensation import consequences
+from governance.domain.condition_commands import OverrideWindow, RecordCheck
 from governance.domain.decider import check_certain, decide
 from governance.domain.errors import ConcurrencyError, ExecutionBrokenOffError, GovernanceError, InputError
 from governance.domain.events import RequestEvent
@@ -158,7 +159,7 @@ class Handler:
         asked: tuple[Approver, ...] = ()
         if isinstance(command, Approve | Reject | Delegate):
             asked = tuple(each for opened in request.current_approvals for each in opened.approval.approvers)
-        elif isinstance(command, BreakGlass | Review):
+        elif isinstance(command, BreakGlass | Review | OverrideWindow) or _by_a_person(command):
             asked = (Approver(kind="role", id=command.permission),)
         else:
             return command
@@ -189,6 +190,11 @@ def check_same_state(old: MutationRequest, new: MutationRequest) -> None:
     if old.state_id != new.state_id or old.id == new.id:
         msg = f"supersedes: request {new.id} is not another one about state {old.state_id}"
         raise InputError(msg, field="supersedes", request=old.id, by=new.id)
+
+
+def _by_a_person(command: Command) -> TypeGuard[RecordCheck]:
+    """Return whether somebody answers for a check by a role, not as a service or by a token."""
+    return isinstance(command, RecordCheck) and command.actor.kind == "user" and not command.by_token
 
 
 def _lost_race(error: GovernanceError) -> bool:

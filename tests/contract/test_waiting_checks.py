@@ -21,6 +21,7 @@ from governance import (
     SelfApprovalError,
     Settings,
     StaleError,
+    StaticDirectory,
     approval,
     external_check,
 )
@@ -295,3 +296,15 @@ def test_checkers_have_names_of_their_own(store_url: str) -> None:
         Governance.open(store_url, mutations=MUTATIONS, checkers=[by_callback(), by_callback()])
     with pytest.raises(ConfigurationError, match="must be a Checker"):
         Governance.open(store_url, mutations=MUTATIONS, checkers=[lambda check: True])  # type: ignore[list-item]
+
+
+def test_who_may_answer_for_a_check_is_what_the_directory_says(store_url: str, clock: Clock) -> None:
+    given: dict[str, Any] = {"directory": StaticDirectory(roles={"checker": ["olga"]}), "checkers": [by_callback()]}
+    with Governance.open(store_url, mutations=MUTATIONS, clock=clock, **given) as gov:
+        request = grant(gov, external_check("scan"))
+        with pytest.raises(NotAuthorizedError):
+            gov.record_check(request, check="scan", passed=True, actor=Actor(id="mallory", roles=("checker",)))
+        answered = gov.record_check(request, check="scan", passed=True, actor=Actor(id="olga"))
+        assert answered.status is Status.APPROVED
+        other = grant(gov, external_check("scan"), user="bob")
+        assert gov.record_check(other, check="scan", passed=True, actor=SCANNER).status is Status.APPROVED

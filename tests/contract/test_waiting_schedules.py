@@ -17,6 +17,7 @@ from governance import (
     NotFoundError,
     SelfApprovalError,
     Settings,
+    StaticDirectory,
     allow,
     approval,
     dependency,
@@ -229,6 +230,16 @@ def test_broken_glass_and_override_run_during_a_freeze(gov: Governance, clock: C
     keeper = Actor(id="olga", roles=("window-override",))
     assert gov.override_window(over, actor=keeper, reason="customer is down").status is Status.APPROVED
     assert gov.execute(over, actor=WORKER).executed
+
+
+def test_who_may_override_is_what_the_directory_says(store_url: str, clock: Clock) -> None:
+    directory = StaticDirectory(roles={"window-override": ["olga"]})
+    with Governance.open(store_url, mutations=MUTATIONS, clock=clock, directory=directory) as gov:
+        nightly(gov)
+        request = grant(gov, "ada", schedule(window="nightly"))
+        with pytest.raises(NotAuthorizedError):
+            gov.override_window(request, actor=Actor(id="mallory", roles=("window-override",)), reason="I say so")
+        assert gov.override_window(request, actor=Actor(id="olga"), reason="fire").status is Status.APPROVED
 
 
 def test_override_is_an_approval_by_somebody_else_and_meets_nothing_else(gov: Governance, clock: Clock) -> None:
