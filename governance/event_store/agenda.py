@@ -54,6 +54,21 @@ class AgendaClaim(BaseModel):
     seconds: float
 
 
+class AgendaListing(BaseModel):
+    """Which rows are listed, by request and item: of which kinds, asleep (no time makes them due) or not, after which.
+
+    With `tries`, only those that have failed so often since an event touched them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinds: tuple[str, ...]
+    asleep: bool
+    tries: int = 0
+    after: tuple[str, str] = ("", "")
+    limit: int
+
+
 class AgendaCount(BaseModel):
     """How many rows of a kind there are, and since when the one that is due longest is (microseconds)."""
 
@@ -101,6 +116,18 @@ class AgendaTables(ABC):
     @abstractmethod
     def count(self) -> Sequence[AgendaCount]:
         """Returns how much there is of each kind."""
+
+    @abstractmethod
+    def listed(self, asked: AgendaListing) -> Sequence[AgendaRow]:
+        """Returns rows in the order of their keys."""
+
+    @abstractmethod
+    def waited_for(self, after: str, limit: int) -> Sequence[str]:
+        """Returns the keys that rows wait for, in order, each once."""
+
+    @abstractmethod
+    def waiters(self, key: str, limit: int) -> Sequence[AgendaRow]:
+        """Returns the rows that wait for the key, in the order of the log."""
 
     @abstractmethod
     def forget(self) -> None:

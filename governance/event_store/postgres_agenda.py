@@ -10,6 +10,7 @@ from governance.event_store.agenda import (
     MICROSECONDS,
     AgendaClaim,
     AgendaCount,
+    AgendaListing,
     AgendaPage,
     AgendaRow,
     AgendaTables,
@@ -51,6 +52,17 @@ WHERE wake = $1 AND wake <> '' AND due_at IS NOT NULL ORDER BY position LIMIT $2
 _COUNT: Final = """
 SELECT kind, count(*), min(due_at) FROM {schema}.governance_agenda GROUP BY kind ORDER BY kind COLLATE "C"
 """
+_LISTED: Final = f"""
+SELECT {_COLUMNS} FROM {{schema}}.governance_agenda WHERE (request_id, item) > ($1, $2)
+AND kind = ANY ($3) AND (due_at IS NULL)::int::bigint = $4 AND tries >= $5 ORDER BY request_id, item LIMIT $6
+"""  # noqa: S608
+_WAITED_FOR: Final = """
+SELECT DISTINCT key COLLATE "C" FROM {schema}.governance_agenda_waits WHERE key COLLATE "C" > $1 ORDER BY 1 LIMIT $2
+"""
+_WAITERS: Final = f"""
+SELECT {_COLUMNS} FROM {{schema}}.governance_agenda WHERE (request_id, item) IN
+    (SELECT request_id, item FROM {{schema}}.governance_agenda_waits WHERE key = $1) ORDER BY position LIMIT $2
+"""  # noqa: S608
 _FORGET: Final = """
 WITH emptied AS (DELETE FROM {schema}.governance_agenda), waits AS (DELETE FROM {schema}.governance_agenda_waits)
 UPDATE {schema}.governance_agenda_position SET position = 0
@@ -77,6 +89,9 @@ class PostgresAgenda(AgendaTables):
         self._waiting = statement("waiting", _WAITING, TEXT_OID, INT8_OID)
         self._ready = statement("ready", _READY, TEXT_OID, INT8_OID)
         self._count = statement("count", _COUNT)
+        self._listed = statement("listed", _LISTED, TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, INT8_OID, INT8_OID, INT8_OID)
+        self._waited_for = statement("waited_for", _WAITED_FOR, TEXT_OID, INT8_OID)
+        self._waiters = statement("waiters", _WAITERS, TEXT_OID, INT8_OID)
         self._forget = statement("forget", _FORGET)
 
     def position(self) -> int:
@@ -121,6 +136,20 @@ class PostgresAgenda(AgendaTables):
         """Returns how much there is of each kind."""
         return self._ask(self._count, (), _counts)
 
+    def listed(self, asked: AgendaListing) -> Sequence[AgendaRow]:
+        """Returns rows in the order of their keys."""
+        after, kinds = [each.encode() for each in asked.after], text_array([each.encode() for each in asked.kinds])
+        parameters = (*after, kinds, int8(asked.asleep), int8(asked.tries), int8(asked.limit))
+        return self._ask(self._listed, parameters, _rows)
+
+    def waited_for(self, after: str, limit: int) -> Sequence[str]:
+        """Returns the keys that rows wait for, in order, each once."""
+        return self._ask(self._waited_for, (after.encode(), int8(limit)), _texts)
+
+    def waiters(self, key: str, limit: int) -> Sequence[AgendaRow]:
+        """Returns the rows that wait for the key, in the order of the log."""
+        return self._ask(self._waiters, (key.encode(), int8(limit)), _rows)
+
     def forget(self) -> None:
         """Empties the agenda."""
         self._ask(self._forget, (), lambda _: None)
@@ -151,6 +180,10 @@ def _row(result: pq.abc.PGresult, row: int) -> AgendaRow:
         else:
             values[name] = None if value is None else read_int8(value)
     return AgendaRow.model_validate(values)
+
+
+def _texts(result: pq.abc.PGresult) -> list[str]:
+    return [(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)]
 
 
 def _counts(result: pq.abc.PGresult) -> list[AgendaCount]:

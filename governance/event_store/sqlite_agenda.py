@@ -10,6 +10,7 @@ from governance.event_store.agenda import (
     MICROSECONDS,
     AgendaClaim,
     AgendaCount,
+    AgendaListing,
     AgendaPage,
     AgendaRow,
     AgendaTables,
@@ -146,6 +147,16 @@ SELECT {_COLUMNS} FROM governance_agenda WHERE wake = ? AND wake <> '' AND due_a
 """  # noqa: S608
 _COUNT = "SELECT kind, count(*), min(due_at) FROM governance_agenda GROUP BY kind ORDER BY kind"
 
+_LISTED = f"""
+SELECT {_COLUMNS} FROM governance_agenda WHERE (request_id, item) > (:request_id, :item)
+AND {_KINDS} AND (due_at IS NULL) = :asleep AND tries >= :tries ORDER BY request_id, item LIMIT :limit
+"""  # noqa: S608
+_WAITED_FOR = "SELECT DISTINCT key FROM governance_agenda_waits WHERE key > ? ORDER BY key LIMIT ?"
+_WAITERS = f"""
+SELECT {_COLUMNS} FROM governance_agenda WHERE (request_id, item) IN
+    (SELECT request_id, item FROM governance_agenda_waits WHERE key = ?) ORDER BY position LIMIT ?
+"""  # noqa: S608
+
 
 class SqliteAgenda(AgendaTables):
     """The agenda in the file of the events; the clock of claims is that of the machine that the file is on."""
@@ -211,6 +222,21 @@ class SqliteAgenda(AgendaTables):
         """Returns how much there is of each kind."""
         found = self._read(lambda connection: connection.execute(_COUNT).fetchall())
         return [AgendaCount(kind=kind.decode(), rows=rows, oldest_due=oldest) for kind, rows, oldest in found]
+
+    def listed(self, asked: AgendaListing) -> Sequence[AgendaRow]:
+        """Returns rows in the order of their keys."""
+        request_id, item = asked.after
+        parameters = {**asked.model_dump(), "kinds": json.dumps(asked.kinds), "request_id": request_id, "item": item}
+        return self._read(lambda connection: _rows(connection.execute(_LISTED, parameters).fetchall()))
+
+    def waited_for(self, after: str, limit: int) -> Sequence[str]:
+        """Returns the keys that rows wait for, in order, each once."""
+        found = self._read(lambda connection: connection.execute(_WAITED_FOR, (after, limit)).fetchall())
+        return [key.decode() for (key,) in found]
+
+    def waiters(self, key: str, limit: int) -> Sequence[AgendaRow]:
+        """Returns the rows that wait for the key, in the order of the log."""
+        return self._read(lambda connection: _rows(connection.execute(_WAITERS, (key, limit)).fetchall()))
 
     def forget(self) -> None:
         """Empties the agenda."""

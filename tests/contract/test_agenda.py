@@ -10,6 +10,7 @@ from governance import Governance
 from governance.engines.folding import micros
 from governance.event_store.agenda import (
     AgendaClaim,
+    AgendaListing,
     AgendaPage,
     AgendaRow,
     AgendaTables,
@@ -166,6 +167,34 @@ def test_sooner_of_two_deadlines_stays(play: Play) -> None:
     play(put("r", "deadline", "expiry", 2, due_at=NOW, earliest=1))
     play(put("r", "deadline", "expiry", 3, due_at=NOW + 5, earliest=1))
     assert play.due("expiry") == ["r/deadline"]
+
+
+def test_rows_are_listed_by_key_asleep_or_not_and_by_how_often_they_failed(play: Play) -> None:
+    play(*[put(f"r{number}", item, "quota", 1) for number in range(3) for item in ("1.1", "1.2")])
+    play(put("r4", "1.1", "quota", 1, due_at=NOW), put("r5", "1.1", "schedule", 1))
+
+    def listed(*kinds: str, asleep: bool = True, tries: int = 0, after: tuple[str, str] = ("", "")) -> list[str]:
+        asked = AgendaListing(kinds=kinds, asleep=asleep, tries=tries, after=after, limit=4)
+        return [f"{each.request_id}/{each.item}" for each in play.tables.listed(asked)]
+
+    assert listed("quota") == ["r0/1.1", "r0/1.2", "r1/1.1", "r1/1.2"]
+    assert listed("quota", "schedule", after=("r1", "1.2")) == ["r2/1.1", "r2/1.2", "r5/1.1"]
+    assert listed("quota", asleep=False) == ["r4/1.1"]
+    (row,) = play.tables.claim(AgendaClaim(kinds=("quota",), now=NOW, limit=9, seconds=1))
+    play.tables.put_off(row, NOW, 3)
+    assert listed("quota", asleep=False, tries=3) == ["r4/1.1"]
+    assert listed("quota", asleep=False, tries=4) == []
+
+
+def test_keys_that_rows_wait_for_are_listed_each_once_and_so_are_those_who_wait(play: Play) -> None:
+    for number, keys in ((3, ["executed:a", "executed:b"]), (2, ["executed:b"]), (1, [])):
+        play(put(f"r{number}", "1.1", "dependency", 9 - number), wait_for(f"r{number}", "1.1", keys))
+    assert list(play.tables.waited_for("", 10)) == ["executed:a", "executed:b"]
+    assert list(play.tables.waited_for("", 1)) == ["executed:a"]
+    assert list(play.tables.waited_for("executed:a", 10)) == ["executed:b"]
+    assert [each.request_id for each in play.tables.waiters("executed:b", 10)] == ["r3", "r2"]
+    assert [each.request_id for each in play.tables.waiters("executed:b", 1)] == ["r3"]
+    assert not play.tables.waiters("executed:c", 10)
 
 
 def test_governance_keeps_up_from_several_threads_at_once(store_url: str) -> None:
