@@ -149,17 +149,20 @@ class BatchExecutor:
     def _prepare_together(
         self, requests: Iterable[MutationRequest], states: dict[str, StateVersion], actor: Actor, now: datetime
     ) -> Together:
+        before: dict[str, Prepared] = {}
         drift: dict[str, list[Drift]] = defaultdict(list)
         made: list[Prepared] = []
         for request in requests:
-            state, earlier = states[request.state_id], drift[request.state_id]
+            state, last = states[request.state_id], before.get(request.state_id)
+            if last is not None and last.state_event is not None:
+                drift[state.id].append(drift_by(last.request, last.state_event, last.state.version + 1))
+                state = last.state_after(now)
             part = self._executor.prepare(request, state, actor, now)
             _refuse_held(part.request, part.held)
             if part.state_event is None:
-                return Together((), part, imagined=bool(earlier))
-            states[request.state_id] = part.state_after(now)
-            made.append(telling(part, earlier) if earlier else part)
-            earlier.append(drift_by(request, part.state_event, state.version + 1))
+                return Together((), part, imagined=last is not None)
+            before[state.id] = part
+            made.append(telling(part, drift[state.id]) if last is not None else part)
         return Together(tuple(made), None)
 
     def _append_together(self, batch: Batch, together: Together, actor: Actor, now: datetime) -> BatchOutcome:

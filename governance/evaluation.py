@@ -79,7 +79,7 @@ class Evaluator:
             evaluation = self._evaluate(subject, state, now, ask_policies=ask_policies)
             amended = _amendment(subject, evaluation, self._same)
             if amended is None:
-                return evaluation.model_copy(update={"amendments": tuple(amendments)})
+                return evaluation.model_copy(update={"amendments": tuple(amendments)}) if amendments else evaluation
             if len(amendments) == MAX_AMENDMENTS:
                 return _endless(evaluation, amended).model_copy(update={"amendments": tuple(amendments)})
             amendments.append(Amendment(evaluation=evaluation, amended=amended))
@@ -87,29 +87,27 @@ class Evaluator:
             subject = replace(subject, mutation=mutation, governing=(mutation, *subject.governing[1:]))
 
     def _evaluate(self, subject: Subject, state: StateVersion, now: datetime, *, ask_policies: bool) -> Evaluation:
-        blank = Evaluation.sound(
-            state_version=state.version,
-            state_digest=state.digest,
-            policy_set=self.policies.digest,
-            verdicts=() if ask_policies else None,
+        said = {
             **_NOTHING_SAID,
-        )
+            "state_version": state.version,
+            "state_digest": state.digest,
+            "policy_set": self.policies.digest,
+            "verdicts": () if ask_policies else None,
+        }
         try:
-            reads, errors = self._validate(subject.mutation, state)
-            if errors:
-                return blank.model_copy(update={"validation_errors": errors, "reads": reads})
-            applied = self._apply(subject, state)
+            said["reads"], said["validation_errors"] = self._validate(subject.mutation, state)
+            if not said["validation_errors"]:
+                said |= self._apply(subject, state)
         except UserCodeError as error:
-            return blank.model_copy(update={"failure": clean(str(error))})
-        update = {**applied, "reads": reads}
-        if ask_policies and self.policies.policies:
-            update["verdicts"] = self._consultation.verdicts(
+            return Evaluation.sound(**{**said, "reads": None, "failure": clean(str(error))})
+        if ask_policies and self.policies.policies and not said["validation_errors"]:
+            said["verdicts"] = self._consultation.verdicts(
                 self.policies,
                 subject.governing,
                 lambda: self._catalog.read(state),
-                self._catalog.opened(_context(subject.request, state, applied["change_set"], now)),
+                self._catalog.opened(_context(subject.request, state, said["change_set"], now)),
             )
-        return blank.model_copy(update=update)
+        return Evaluation.sound(**said)
 
     def reads(self, mutation: AnyMutation) -> tuple[str, ...] | None:
         """Return what the mutation says it reads, None for all of the state."""

@@ -185,8 +185,9 @@ class Executor:
         if original is not None and original.status is Status.COMPENSATED:
             return Prepared(request, [_too_late(original)], state)
         command = self.command(request, state, actor, now, evaluation)
-        command = command.model_copy(update={"hold": self.hold(request, now)})
-        events = possible(self.check, request, decide(command, request, now), command.hold)
+        hold = self.hold(request, now)
+        command = command if hold is None else command.model_copy(update={"hold": hold})
+        events = possible(self.check, request, decide(command, request, now), hold)
         executed = any(isinstance(event, Executed) for event in events)
         return Prepared(
             request,
@@ -217,7 +218,8 @@ class Executor:
             raise DigestMismatchError(msg, request=request.id, state=state.id, version=state.version)
         if evaluation is None:
             subject = self.subject(request)
-            stale = is_stale(request, state.version, self._evaluator.reads(subject.mutation), paths)
+            moved = state.version != request.evaluated_version
+            stale = moved and is_stale(request, state.version, self._evaluator.reads(subject.mutation), paths)
             evaluation = self._evaluator.evaluate(subject, state, now, ask_policies=stale)
         return Execute(
             actor=actor,
@@ -275,7 +277,7 @@ def outcome_of(request: MutationRequest, events: Sequence[object]) -> Outcome:
     """Return what these events of a request amount to for the caller who caused them."""
     resolution = next((event for event in events if isinstance(event, VersionResolved)), None)
     executed = next((event for event in events if isinstance(event, Executed)), None)
-    return Outcome(
+    return Outcome.sound(
         request=request,
         resolution=resolution,
         executed=executed is not None,

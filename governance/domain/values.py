@@ -17,7 +17,10 @@ SEALED = "sealed:1:"
 _NOT_IN_IDS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-_put = object.__setattr__
+_put_fields = BaseModel.__dict__["__dict__"].__set__
+_put_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_put_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_put_private = BaseModel.__dict__["__pydantic_private__"].__set__
 _V = TypeVar("_V", bound=BaseModel)
 
 if TYPE_CHECKING:
@@ -83,10 +86,10 @@ def _all_fields(cls: type[BaseModel]) -> set[str]:
 
 def _assembled(cls: type[_V], fields: dict[str, Any], given: set[str]) -> _V:
     value = cls.__new__(cls)
-    _put(value, "__dict__", fields)
-    _put(value, "__pydantic_fields_set__", given)
-    _put(value, "__pydantic_extra__", None)
-    _put(value, "__pydantic_private__", None)
+    _put_fields(value, fields)
+    _put_given(value, given)
+    _put_extra(value, None)
+    _put_private(value, None)
     return value
 
 

@@ -58,9 +58,9 @@ class EventLog(Application[str]):
         Raises ConcurrencyError (`ids["stream"]` names where) when a version is taken, StoreUnavailableError when
         nothing was stored for want of a database, OutcomeUnknownError when that could not be found out.
         """
-        to_stored = self.mapper.to_stored_event
+        mapper = cast(EnvelopeMapper, self.mapper)
         try:
-            return self._given.insert_events([to_stored(cast(Any, each)) for each in recorded])
+            return self._given.insert_events(mapper.to_stored_events(recorded))
         except PersistenceError as error:
             raise translated(error) from error
 

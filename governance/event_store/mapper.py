@@ -1,6 +1,8 @@
 """Between events and stored bytes: a readable JSON envelope, and the topic that is the event's own short name."""
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from eventsourcing.persistence import Mapper, Notification, StoredEvent
@@ -60,12 +62,26 @@ class EnvelopeMapper(Mapper[str]):
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """Return an envelope's stored form: UTF-8 JSON, one object."""
-        recorded: Recorded = domain_event
+        (stored,) = self.to_stored_events([domain_event])
+        return stored
+
+    def to_stored_events(self, recorded: Sequence[Recorded]) -> list[StoredEvent]:
+        """Return the stored forms of events; what those of one append share is written once."""
+        heads: dict[tuple[datetime, int], str] = {}
+        stored = []
+        for each in recorded:
+            head = heads.get((each.at, id(each.by)))
+            if head is None:
+                head = f'"at":"{each.at.isoformat()[:-6]}Z","by":{_written(each.by)}'
+                heads[each.at, id(each.by)] = head
+            stored.append(self._stored(each, head))
+        return stored
+
+    def _stored(self, recorded: Recorded, head: str) -> StoredEvent:
         event = recorded.event
         topic = type(event).__name__
         state = (
-            f'{{"type":"{topic}","v":{event.schema_version},"at":"{recorded.at.isoformat()[:-6]}Z","by":'
-            f"{_written(recorded.by)},"
+            f'{{"type":"{topic}","v":{event.schema_version},{head},'
             f'"correlation":{_text_json(recorded.correlation_id)},"causation":{_text_json(recorded.causation_id)},'
             f'"append":{_text_json(recorded.append_id)},"data":{_written(event)}}}'
         ).encode()

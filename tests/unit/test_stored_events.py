@@ -2,13 +2,14 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from eventsourcing.persistence import Notification, StoredEvent
 
-from governance import GovernanceError, UnknownEventError, UnreadableEventError
+from governance import Actor, GovernanceError, UnknownEventError, UnreadableEventError
 from governance.domain.digest import digest
 from governance.event_store.mapper import EnvelopeMapper
 from governance.event_store.registry import EVENTS
@@ -74,6 +75,16 @@ def test_event_is_stored_as_exactly_the_same_bytes(topic: str) -> None:
     written = mapper().to_stored_event(sample(topic))
     assert (written.topic, written.originator_id) == (topic, sample(topic).stream)
     assert written.state == encoded(fixture(current(topic)))
+
+
+def test_events_stored_together_are_the_bytes_of_each_by_itself() -> None:
+    others = [
+        sample("Executed").model_copy(update={"by": Actor(id="ada")}),
+        sample("Executed").model_copy(update={"at": datetime(2026, 3, 29, 1, tzinfo=UTC)}),
+    ]
+    together = [*map(sample, EVENTS), *others]
+    assert mapper().to_stored_events(together) == [mapper().to_stored_event(each) for each in together]
+    assert [mapper().to_domain_event(each) for each in mapper().to_stored_events(others)] == others
 
 
 @pytest.mark.parametrize("name", FILES)
