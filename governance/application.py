@@ -70,7 +70,7 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
         self.log = log
         self._clock = utc_clock(clock)
         self.catalog = Catalog(mutations, max_payload_bytes=self.settings.max_payload_bytes, sealer=log.vault)
-        self._repository = Repository(log, 0 if self.settings.personal_texts else self.settings.cached_requests)
+        self._repository = Repository.chosen(log, self.settings)
         self._directory = (
             DirectoryLookup(directory, timeout_seconds=self.settings.budget_seconds) if directory is not None else None
         )

@@ -37,7 +37,7 @@ class Questions:
     def preview(self, request_id: RequestId, *, actor: Actor = SYSTEM) -> Preview:
         """Return what executing would do now, by the same code; nothing is stored. For open requests only."""
         check_actor(actor)
-        request = self._repository.request(request_key(request_id))
+        request = self._repository.look(request_key(request_id))
         check_command("cancel", request.status, request.id)
         if request.status is Status.APPROVED:
             check_approved_content(request)
@@ -67,7 +67,7 @@ class Questions:
         """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
         if actor is not None:
             check_actor(actor)
-        request, now = self._repository.request(request_key(request_id)), self._clock()
+        request, now = self._repository.look(request_key(request_id)), self._clock()
         explanation = explain(request, now, actor, self._directory)
         known = tuple(self._with_earliest(request, each, now) for each in explanation.requirements)
         hold = self._executor.hold(request, now) if request.status is Status.APPROVED else None
@@ -91,7 +91,7 @@ class Questions:
         """
         key = request_key(request_id)
         if version is None and at is None:
-            return self._repository.request(key)
+            return self._repository.look(key)
         return as_of(self.log.stream(request_stream(key)), key, version=version, at=at)
 
     def state(self, state_id: str, *, version: int | None = None, at: datetime | None = None) -> AnyState:
@@ -105,7 +105,7 @@ class Questions:
     def history(self, request_id: RequestId) -> Sequence[Recorded]:
         """Return every event of a request, oldest first; NotFoundError when there is none."""
         key = request_key(request_id)
-        self._repository.request(key)
+        self._repository.look(key)
         return self.log.stream(request_stream(key))
 
     def state_history(self, state_id: str) -> Sequence[Recorded]:

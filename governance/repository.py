@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
-from governance.domain.errors import MisplacedEventError, NotFoundError
+from governance.domain.errors import NotFoundError
 from governance.domain.events import StateChanged
 from governance.domain.evolution import replay
 from governance.domain.recorded import Recorded
@@ -13,6 +13,8 @@ from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
 from governance.domain.state_evolution import state_version
 from governance.event_store.log import EventLog
+from governance.settings import Settings
+from governance.snapshots import SHORT, Snapshots, check_gapless
 from governance.streams import request_stream, state_stream
 
 T = TypeVar("T", MutationRequest, StateVersion)
@@ -53,24 +55,49 @@ class RecentlyUsed(Generic[T]):
 class Repository:
     """Loads requests and states. What is kept may be behind the store; whoever decides on it finds out by conflict."""
 
-    def __init__(self, log: EventLog, capacity: int) -> None:
+    def __init__(self, log: EventLog, capacity: int, snapshots: Snapshots | None = None) -> None:
         self._log = log
+        self._snapshots = snapshots
         self._requests: RecentlyUsed[MutationRequest] = RecentlyUsed(capacity)
+        self._looked_at: RecentlyUsed[MutationRequest] = RecentlyUsed(capacity)
         self._states: RecentlyUsed[StateVersion] = RecentlyUsed(capacity)
 
+    @classmethod
+    def chosen(cls, log: EventLog, settings: Settings) -> Self:
+        """Return the repository as the settings want it.
+
+        With personal texts nothing is kept anywhere: an erasure has to reach all there is, and what this process has
+        written itself it knows as plain text.
+        """
+        return cls(log, 0) if settings.personal_texts else cls(log, settings.cached_requests, Snapshots(log))
+
     def request(self, request_id: str, *, fresh: bool = True) -> MutationRequest:
-        """Return the request; with `fresh` as of now, else as last seen here. NotFoundError when there is none."""
+        """Return the request; with `fresh` as of now, else as last seen here. NotFoundError when there is none.
+
+        It is what all of its events have made, and nothing else: what is stored may be decided on it.
+        """
         kept = self._requests.get(request_id)
         if kept is not None and not fresh:
             return kept
         news = self._log.stream(request_stream(request_id), after=kept.version if kept else 0)
-        _check_gapless(news, kept.version if kept else 0)
-        request = replay(news, kept)
-        if request is None:
-            msg = f"there is no request {request_id}"
-            raise NotFoundError(msg, request=request_id)
-        if news:
-            self.keep(request)
+        return _folded(request_id, news, kept, self._requests)
+
+    def look(self, request_id: str) -> MutationRequest:
+        """Return the request as of now to somebody who only asks; one of many events may come from a snapshot.
+
+        Snapshots prove nothing: nothing may be decided and stored on the word of what this returns.
+        """
+        if self._snapshots is None or self._requests.get(request_id) is not None:
+            return self.request(request_id)
+        stream, looked_at = request_stream(request_id), self._looked_at.get(request_id)
+        if looked_at is not None:
+            news = self._log.stream(stream, after=looked_at.version)
+            return _folded(request_id, news, looked_at, self._looked_at)
+        first = self._log.stored_stream(stream, upto=SHORT)
+        if len(first) < SHORT:
+            return _folded(request_id, [self._log.decoded(each) for each in first], None, self._requests)
+        request = self._snapshots.loaded(stream, lambda: self.request(request_id))
+        self._looked_at.keep(request_id, request)
         return request
 
     def state(self, state_id: str, *, fresh: bool = True) -> StateVersion | None:
@@ -96,14 +123,21 @@ class Repository:
     def forget(self, request_id: str) -> None:
         """Load the request from its stream next time."""
         self._requests.forget(request_id)
+        self._looked_at.forget(request_id)
 
     def keep(self, request: MutationRequest) -> None:
         """Take over a request, which cannot be changed in place, so that no copy is made."""
         self._requests.keep(request.id, request)
 
 
-def _check_gapless(news: Sequence[Recorded], after: int) -> None:
-    if news and news[-1].version - after != len(news):
-        last = news[-1]
-        msg = f"between versions {after} and {last.version} of {last.stream} there are events missing"
-        raise MisplacedEventError(msg, stream=last.stream, version=last.version)
+def _folded(
+    request_id: str, news: Sequence[Recorded], kept: MutationRequest | None, into: RecentlyUsed[MutationRequest]
+) -> MutationRequest:
+    """Return the request after the news, and keep it; NotFoundError when there is nothing."""
+    request = replay(check_gapless(news, kept.version if kept else 0), kept)
+    if request is None:
+        msg = f"there is no request {request_id}"
+        raise NotFoundError(msg, request=request_id)
+    if news:
+        into.keep(request.id, request)
+    return request

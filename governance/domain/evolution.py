@@ -43,13 +43,13 @@ from governance.domain.personal_events import SubjectForgotten
 from governance.domain.quota_events import QuotaFact
 from governance.domain.recorded import Recorded
 from governance.domain.request import (
-    Decision,
     Delegation,
     GlassBreak,
     Links,
     MutationRequest,
     Vote,
 )
+from governance.domain.story import Decision, Lines
 from governance.domain.telling import decision_of
 
 Changes = dict[str, Any]
@@ -57,8 +57,9 @@ Changes = dict[str, Any]
 
 def evolve(request: MutationRequest | None, recorded: Recorded) -> MutationRequest:
     """Return the request after the event; the first event of a stream needs no request before it."""
-    told = request.decisions if request is not None else ()
-    return _after(request, recorded, decisions=(*told, decision_of(recorded)))
+    told: Lines = request.decisions if request is not None else ()
+    line = (decision_of(recorded),)
+    return _after(request, recorded, decisions=told + line)
 
 
 def replay(history: Iterable[Recorded], start: MutationRequest | None = None) -> MutationRequest | None:
@@ -69,7 +70,7 @@ def replay(history: Iterable[Recorded], start: MutationRequest | None = None) ->
         told.append(decision_of(each))
     if request is None or not told:
         return request
-    return request.model_copy(update={"decisions": (*request.decisions, *told)})
+    return request.model_copy(update={"decisions": request.decisions + tuple(told)})
 
 
 def _after(request: MutationRequest | None, recorded: Recorded, **update: Any) -> MutationRequest:

@@ -17,6 +17,7 @@ from governance.domain.intent import Intent
 from governance.domain.lifecycle import Status
 from governance.domain.mutations import StoredMutation
 from governance.domain.requirements import AnyRequirement, ApprovalRequirement, Approver, Requirement
+from governance.domain.story import Lines
 from governance.domain.terms import CompensationLink, RejectionReason, Stale, Verdict
 from governance.domain.values import Value
 
@@ -126,18 +127,6 @@ class CompensationFailure(Value):
     at: datetime
 
 
-class Decision(Value):
-    """One line of the request's own story: what was decided, by whom, when and why."""
-
-    category: str
-    code: str
-    by: Actor
-    at: datetime
-    reason: str | None = None
-    requirement: str | None = None
-    version: int
-
-
 class Links(Value):
     """How this request hangs together with others."""
 
@@ -185,7 +174,7 @@ class MutationRequest(Value):
     links: Links = Links()
     glass_break: GlassBreak | None = None
     window_override: WindowOverride | None = None
-    decisions: tuple[Decision, ...] = ()
+    decisions: Lines = ()
     metadata: JsonObject = Field(default_factory=FrozenDict)
     idempotency_key: str | None = None
     correlation_id: str | None = None
@@ -227,6 +216,8 @@ class MutationRequest(Value):
     @property
     def executed_at(self) -> datetime | None:
         """Return when it was executed, None when it was not."""
+        if self.resulting_version is None:
+            return None
         return next((each.at for each in reversed(self.decisions) if each.code == "Executed"), None)
 
     @property

@@ -2,7 +2,7 @@
 
 from governance.domain.events import ApprovalRejected
 from governance.domain.recorded import Recorded
-from governance.domain.request import Decision
+from governance.domain.story import Decision
 from governance.domain.terms import Fact
 
 

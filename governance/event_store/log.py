@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import DataError, Notification, PersistenceError, ProgrammingError
@@ -26,6 +26,9 @@ from governance.event_store.recorder import (
     VersionConflict,
 )
 from governance.event_store.sealing import Vault
+
+Stored: TypeAlias = Notification
+"""An event as it is stored: stream, version, topic, bytes, and its position as `id`."""
 
 
 class EventLog(Application[str]):
@@ -75,6 +78,11 @@ class EventLog(Application[str]):
         """Return the last events of a stream, newest first."""
         with translated_errors():
             return list(cast(Any, self.events.get(stream, lte=upto, desc=True, limit=limit)))
+
+    def stored_stream(self, stream: str, *, after: int = 0, upto: int | None = None) -> Sequence[Stored]:
+        """Return the stored form of the events of a stream by version, oldest first."""
+        with translated_errors():
+            return self._given.select_events(stream, gt=after or None, lte=upto)
 
     def feed(self, after: int, limit: int) -> Sequence[Recorded]:
         """Return up to `limit` settled events of all streams after a position, in the one global order."""

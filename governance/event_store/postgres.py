@@ -28,6 +28,7 @@ from governance.event_store.postgres_outbox import PostgresOutbox
 from governance.event_store.postgres_schema import fill
 from governance.event_store.postgres_session import Session, Statement
 from governance.event_store.postgres_signals import Announcer, Listeners
+from governance.event_store.postgres_snapshots import PostgresSnapshots
 from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaStatus, StoreFacts
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.waiting import Outcome
@@ -225,6 +226,10 @@ class PostgresRecorder(EventRecorder):
     def agenda(self) -> PostgresAgenda:
         """Returns the agenda of the store."""
         return PostgresAgenda(self._connections, self.settings.database_schema, self.settings.budget_seconds)
+
+    def snapshots(self) -> PostgresSnapshots:
+        """Returns the snapshots of the store."""
+        return PostgresSnapshots(self._connections, self.settings.database_schema, self.settings.budget_seconds)
 
     def close(self) -> None:
         """Stores what is waiting, then lets go of every connection."""

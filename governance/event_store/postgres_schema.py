@@ -12,6 +12,7 @@ from psycopg import sql
 from governance.event_store.migrations import Migration
 from governance.event_store.postgres_agenda_tables import AGENDA_RIGHTS, AGENDA_TABLES
 from governance.event_store.postgres_outbox_tables import OUTBOX_RIGHTS, OUTBOX_TABLES
+from governance.event_store.postgres_snapshot_tables import SNAPSHOT_RIGHTS, SNAPSHOT_TABLES
 
 _EVENTS: Final = """
 CREATE TABLE {schema}.governance_events (
@@ -212,6 +213,7 @@ _STEPS: Final = (
     ("outbox of effects", OUTBOX_TABLES),
     ("agenda of what is due", AGENDA_TABLES),
     ("streams by how their names end", (_ENDINGS,)),
+    ("snapshots of long streams", SNAPSHOT_TABLES),
 )
 
 _ROLE: Final = """
@@ -240,4 +242,4 @@ def postgres_migrations(schema: str) -> tuple[Migration, ...]:
 
 def role_sql(schema: str, role: str) -> str:
     """Returns the SQL by which an operator gives a role the rights to append and to read, and no others."""
-    return fill(_ROLE + OUTBOX_RIGHTS + AGENDA_RIGHTS, schema=schema, role=role) + "\n"
+    return fill(_ROLE + OUTBOX_RIGHTS + AGENDA_RIGHTS + SNAPSHOT_RIGHTS, schema=schema, role=role) + "\n"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from governance.event_store.agenda import AgendaTables
 from governance.event_store.outbox import Outbox
 from governance.event_store.settings import RecorderSettings
+from governance.event_store.snapshots import SnapshotTable
 from governance.event_store.subscription import PositionSubscription
 
 
@@ -165,6 +166,10 @@ class EventRecorder(ApplicationRecorder):
     @abstractmethod
     def agenda(self) -> AgendaTables:
         """Returns the agenda of the store."""
+
+    @abstractmethod
+    def snapshots(self) -> SnapshotTable:
+        """Returns the snapshots of the store."""
 
     @abstractmethod
     def close(self) -> None:

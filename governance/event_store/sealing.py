@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel
 
 from governance.domain.personal import ERASED
+from governance.domain.story import Decision, Story
 from governance.domain.values import SEALED
 from governance.event_store.personal_keys import PersonalKey, PersonalKeys
 from governance.event_store.personal_texts import Place, owned_texts
@@ -143,6 +144,8 @@ def _walked(value: Any, path: Place, change: Callable[[Place, Any], Any]) -> Any
 def _replaced(thing: Any, change: Callable[[str], Any]) -> Any:
     if isinstance(thing, str):
         return change(thing) if thing.startswith(SEALED) else thing
+    if isinstance(thing, Story):
+        return thing.changed(lambda line: cast(Decision, _replaced(line, change)))
     if isinstance(thing, BaseModel):
         new = _changed(thing.__dict__, change)
         return thing.model_copy(update=new) if new else thing
@@ -162,7 +165,12 @@ def _tuple(thing: tuple[Any, ...], change: Callable[[str], Any]) -> tuple[Any, .
 
 def _changed(parts: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
     new = {name: _replaced(part, change) for name, part in parts.items()}
-    return {name: each for name, each in new.items() if each is not parts[name] and each != parts[name]}
+    # Comparing a story would read all of it.
+    return {
+        name: each
+        for name, each in new.items()
+        if each is not parts[name] and (isinstance(each, Story) or each != parts[name])
+    }
 
 
 def _text(data: bytes) -> str:

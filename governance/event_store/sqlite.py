@@ -24,6 +24,7 @@ from governance.event_store.sqlite_append import SqliteAppender
 from governance.event_store.sqlite_connections import SqliteConnections, unavailable
 from governance.event_store.sqlite_outbox import SqliteOutbox
 from governance.event_store.sqlite_schema import sqlite_migrations
+from governance.event_store.sqlite_snapshots import SqliteSnapshots
 from governance.event_store.waiting import Outcome
 
 _COLUMNS = "SELECT position, stream, version, topic, state FROM governance_events "
@@ -169,6 +170,10 @@ class SqliteRecorder(EventRecorder):
     def agenda(self) -> SqliteAgenda:
         """Returns the agenda of the store."""
         return SqliteAgenda(self._connections, self.settings.budget_seconds)
+
+    def snapshots(self) -> SqliteSnapshots:
+        """Returns the snapshots of the store."""
+        return SqliteSnapshots(self._connections, self.settings.budget_seconds)
 
     def close(self) -> None:
         """Stores what is waiting, then lets go of every connection."""

@@ -5,6 +5,7 @@ from typing import Final
 from governance.event_store.migrations import Migration
 from governance.event_store.sqlite_agenda import AGENDA_TABLES
 from governance.event_store.sqlite_outbox import OUTBOX_TABLES
+from governance.event_store.sqlite_snapshots import SNAPSHOT_TABLES
 
 # AUTOINCREMENT, because a plain rowid would use the position of a removed last event again.
 _EVENTS: Final = """
@@ -61,6 +62,7 @@ _STEPS: Final = (
     ("outbox of effects", OUTBOX_TABLES),
     ("agenda of what is due", AGENDA_TABLES),
     ("streams by how their names end", (_ENDINGS,)),
+    ("snapshots of long streams", SNAPSHOT_TABLES),
 )
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from governance import Actor, InputError, Intent
 from governance.domain.events import Commented
 from governance.domain.recorded import Recorded
-from governance.domain.request import Decision
+from governance.domain.story import Decision
 from governance.domain.values import Value
 from governance.ids import IDS_PER_FETCH, new_id
 
