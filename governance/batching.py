@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from governance.appending import Append
+from governance.batch_foresight import Foresight
 from governance.domain.actors import Actor
 from governance.domain.batch import BatchState, batch_digest, evolve_batch
 from governance.domain.batch_events import BatchCreated
@@ -98,7 +99,8 @@ class Batches:
     def _store(self, given: Sequence[Submission], asked: SubmitBatch) -> Batch:
         now = self._clock()
         batch_id, append = new_id(now), Append(new_id(now), asked.actor, now)
-        requests = [self._begin(number, item, append, batch_id) for number, item in enumerate(given)]
+        ahead = Foresight(self._submitter.executor)
+        requests = [self._begin(number, item, append, batch_id, ahead) for number, item in enumerate(given)]
         ids = tuple(each.id for each in requests)
         created = BatchCreated(requests=ids, atomic=asked.atomic, reason=asked.reason)
         append.add(batch_stream(batch_id), 0, [created], correlation_id=batch_id)
@@ -166,9 +168,11 @@ class Batches:
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to approve the batch", batch=batch_id)
 
-    def _begin(self, number: int, item: Submission, append: Append, batch_id: str) -> MutationRequest:
+    def _begin(self, number: int, item: Submission, append: Append, batch_id: str, ahead: Foresight) -> MutationRequest:
         try:
-            return self._submitter.begin_in(item, append, batch_id)
+            begun = self._submitter.begin_in(item, append, batch_id)
+            ahead.take(begun)
+            return begun.request
         except GovernanceError as error:
             error.ids.setdefault("item", str(number))
             error.message = f"item {number}: {error.message}"

@@ -150,9 +150,13 @@ class Executor:
             raise ConfigurationError(msg, state=state_id, state_type=state_type)
         return found
 
+    def elsewhere(self, request: MutationRequest) -> bool:
+        """Return whether the request changes a state that lives in another system."""
+        return self.external is not None and self.external.governs(request.state_type)
+
     def refuse_elsewhere(self, request: MutationRequest) -> None:
         """Refuse to execute together with others what changes a state in another system: ConfigurationError."""
-        if self.external is not None and self.external.governs(request.state_type):
+        if self.elsewhere(request):
             msg = f"state {request.state_id} lives in another system, which no transaction here can hold together"
             raise ConfigurationError(msg, request=request.id, state=request.state_id)
 

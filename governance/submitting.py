@@ -76,6 +76,11 @@ class Submitter:
         self._clock = clock
         self._directory = directory
 
+    @property
+    def executor(self) -> Executor:
+        """Return what will execute the requests that are taken in."""
+        return self._executor
+
     def submit(self, given: Submission, mode: Mode, state_type: str | None = None) -> MutationRequest:
         """Return the new request, or the earlier one of the same idempotency key; stored only in mode `commit`."""
         if mode not in ("commit", "simulate", "validate"):
@@ -90,10 +95,10 @@ class Submitter:
         """Return what came of submitting and, if nothing is open, executing, in one transaction."""
         return self._store(self._command(given, None), given, execute=True)
 
-    def begin_in(self, given: Submission, append: Append, batch_id: str) -> MutationRequest:
-        """Put the first events of one request of a batch into its append, and return the request."""
+    def begin_in(self, given: Submission, append: Append, batch_id: str) -> Begun:
+        """Put the first events of one request of a batch into its append, and return the request as it has begun."""
         command = self._command(given, None).model_copy(update={"batch_id": batch_id})
-        return self._begin(command, given, ask_policies=True, fresh=True, append=append).request
+        return self._begin(command, given, ask_policies=True, fresh=True, append=append)
 
     def _command(self, given: Submission, state_type: str | None) -> Submit:
         return take_in(given, self._catalog, state_type, self._settings.max_payload_bytes)

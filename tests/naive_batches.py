@@ -10,11 +10,27 @@ class Batching(World):
     """A world in which requests are also asked for, approved and executed together."""
 
     def submit_batch(self, requests: list[Request], *, atomic: bool) -> Batch:
+        self.foresee(requests)
         batch = Batch(requests, atomic)
         for each in requests:
             self.submit(each).batch = batch
         self.batches.append(batch)
         return batch
+
+    def foresee(self, requests: list[Request]) -> None:
+        """Refuse a batch of which one could never run on what those before it make of its state."""
+        then: dict[str, list[Value]] = {}
+        for each in requests:
+            values = then.setdefault(each.state, list(self.values(each.state)))
+            trial = self.submit(copy(each))
+            self.requests.remove(trial)
+            if trial.status == "rejected":
+                continue
+            behind = len(values) > len(self.values(each.state))
+            after = self.resolve(trial, values) if behind else trial.change.after(values[-1])
+            if after is None:
+                raise RefusedError("InputError")
+            values.append(after)
 
     def approve_batch(self, batch: Batch) -> None:
         pending = [each for each in batch.requests if each.status == "pending"]

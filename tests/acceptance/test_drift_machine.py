@@ -179,11 +179,15 @@ class Drifting(RuleBasedStateMachine):
 
     @rule(asks=st.lists(ASKS, min_size=1, max_size=4), atomic=st.booleans())
     def submit_batch(self, asks: list[Request], atomic: bool) -> None:
-        made = self.world.submit_batch(asks, atomic=atomic)
         items = [self.arguments(each) | {"requires": (LEAD,) if each.asked else ()} for each in asks]
-        batch = self.gov.submit_batch(items, atomic=atomic, actor=GRACE, reason="r")
-        self.batches[id(made)] = batch.id
-        self.ids |= {id(each): known.id for each, known in zip(asks, batch.requests, strict=True)}
+        done = self.both(
+            lambda: self.world.submit_batch(asks, atomic=atomic),
+            lambda: self.gov.submit_batch(items, atomic=atomic, actor=GRACE, reason="r"),
+        )
+        if done is not None:
+            made, batch = done
+            self.batches[id(made)] = batch.id
+            self.ids |= {id(each): known.id for each, known in zip(asks, batch.requests, strict=True)}
 
     @precondition(lambda self: self.world.batches)
     @rule(data=st.data())

@@ -242,16 +242,72 @@ def test_a_thousand_items_are_one_batch(gov: Governance) -> None:
 
 
 def test_nothing_is_recorded_about_versions_that_only_the_batch_would_have_made(gov: Governance) -> None:
-    items = [
-        {"mutation": Add(amount=1), "state_id": "one"},
-        {"mutation": Add(amount=2), "state_id": "one", "requires": LEAD, "stale": "renew"},
-    ]
-    batch = gov.approve_batch(gov.submit_batch(items, atomic=True, actor=GRACE, reason="sum").id, actor=ALAN)
+    items = [{"mutation": GrantAdmin(user=user), "state_id": "roles"} for user in ("ada", "bob")]
+    batch = gov.submit_batch(items, atomic=True, actor=GRACE, reason="two more")
+    gov.run(GrantAdmin(user="bob"), state_id="roles", actor=TONY, reason="drift")
     outcome = gov.execute_batch(batch.id, actor=WORKER)
     assert (outcome.executed, outcome.failed, outcome.outcomes) == (False, batch.requests[1].id, ())
-    assert "after what the batch does to state one before it" in str(outcome.reason)
+    assert "after what the batch does to state roles before it" in str(outcome.reason)
     assert gov.batch(batch.id).requests == batch.requests
-    assert gov.execute(batch.requests[1].id, actor=WORKER).executed
+    assert gov.execute(batch.requests[0].id, actor=WORKER).executed
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize(
+    ("stale", "requires", "why"),
+    [
+        ("reject", (), "moved from version 0 to 1"),
+        ("reject", LEAD, "moved from version 0 to 1"),
+        ("renew", LEAD, "every approval was for the earlier one"),
+        ("revalidate", LEAD, "would now change something else than was approved"),
+    ],
+)
+def test_item_that_could_never_run_behind_another_is_refused(
+    gov: Governance, atomic: bool, stale: str, requires: Any, why: str
+) -> None:
+    items = [item(7), {**item(1), "state_id": "one"}, {**item(2, stale=stale, requires=requires), "state_id": "one"}]
+    head = gov.log.head()
+    with pytest.raises(InputError, match=why) as caught:
+        gov.submit_batch(items, atomic=atomic, actor=GRACE, reason="quarterly")
+    assert (caught.value.ids["item"], caught.value.ids["state"], gov.log.head()) == ("2", "one", head)
+
+
+def test_item_that_is_not_valid_behind_another_is_refused(gov: Governance) -> None:
+    items = [{"mutation": GrantAdmin(user="ada"), "state_id": "roles"} for _ in range(2)]
+    with pytest.raises(InputError, match=r"item 1: .*already"):
+        gov.submit_batch(items, atomic=True, actor=GRACE, reason="twice")
+
+
+def test_item_may_reject_what_moves_behind_another_that_it_does_not_look_at(gov: Governance) -> None:
+    items: list[Any] = [
+        {"mutation": GrantAdmin(user="ada"), "state_id": "roles"},
+        {"mutation": SetNote(note="x"), "state_id": "roles", "stale": "reject", "requires": LEAD},
+    ]
+    batch = gov.submit_batch(items, atomic=True, actor=GRACE, reason="apart")
+    gov.approve_batch(batch.id, actor=ALAN)
+    assert gov.execute_batch(batch.id, actor=WORKER).executed
+
+
+def test_item_that_was_refused_at_once_is_in_nobody_s_way(gov: Governance) -> None:
+    gov.run(GrantAdmin(user="ada"), state_id="roles", actor=TONY, reason="before")
+    items = [{"mutation": GrantAdmin(user=user), "state_id": "roles", "stale": "reject"} for user in ("ada", "bob")]
+    assert statuses(gov.submit_batch(items, atomic=False, actor=GRACE, reason="two")) == ["rejected", "approved"]
+
+
+def test_foresight_does_not_mistake_what_others_do_meanwhile_for_its_own(
+    gov: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate, calls = gov._evaluator.evaluate, iter(range(1, 100))
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        if next(calls) == 1:
+            drift(gov, 1)
+        return evaluate(*given, **named)
+
+    monkeypatch.setattr(gov._evaluator, "evaluate", slowly)
+    items = [{**item(number, stale="reject"), "state_id": "counter-1"} for number in range(2)]
+    batch = gov.submit_batch(items, atomic=False, actor=GRACE, reason="a race")
+    assert [each.evaluated_version for each in batch.requests] == [0, 1]
 
 
 def test_items_on_one_state_tell_what_the_ones_before_them_did(gov: Governance) -> None:
