@@ -33,8 +33,8 @@ class BatchCommands:
         transaction over all states or not at all; `atomic=False` in order, putting right what was done if one fails.
 
         With an `idempotency_key`, the same content again returns the same batch, other content raises
-        IdempotencyConflictError. Raises InputError for an empty batch and, naming the item, whatever `submit` raises, and
-        InputError for one that could never run on what the items before it make of its state.
+        IdempotencyConflictError. Raises InputError for an empty batch and, naming the item, whatever `submit` raises,
+        and InputError for one that could never run on what the items before it make of its state.
         """
         asked = SubmitBatch(atomic=atomic, actor=actor, reason=reason, idempotency_key=idempotency_key)
         return self._batches.submit(items, asked)
