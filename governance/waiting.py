@@ -48,6 +48,8 @@ class Waiting:
     """Change windows and freezes."""
     quotas: Quotas
     """Tokens per window of time."""
+    checkers: Checkers
+    """Who answers for external checks."""
     _clock: Callable[[], datetime]
     _handler: Handler
     _repository: Repository
@@ -147,9 +149,9 @@ class Waiting:
         """Make the engines, and have executions look at windows and dependencies."""
         self.agenda = Agenda(self.log)
         self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars)
-        registry = Checkers(checkers)
+        self.checkers = Checkers(checkers)
         self.quotas = Quotas(self.log, self._clock, self.settings)
-        conditions = Conditions(repository, self.calendars, self.quotas, registry.refuse_unknown)
+        conditions = Conditions(repository, self.calendars, self.quotas, self.checkers.refuse_unknown)
         self._conditions = conditions
         executor.hold, executor.check = conditions.hold, conditions.check
         store = Store(self.log, repository, self.settings.budget_seconds)
@@ -159,7 +161,7 @@ class Waiting:
             Schedules(self.agenda, store, conditions),
             Returns(self.agenda, store, self.quotas),
             Reservations(self.agenda, store, self.quotas),
-            Checks(self.agenda, store, registry, self.settings),
+            Checks(self.agenda, store, self.checkers, self.settings),
             Executions(self.agenda, handler, self.settings.execute_automatically),
         )
 

@@ -103,6 +103,10 @@ class Checkers:
             msg = "checkers: every checker has a name of its own"
             raise ConfigurationError(msg)
 
+    def knows(self, name: str) -> bool:
+        """Return whether somebody answers for checks of the name."""
+        return name in self._known
+
     def refuse_unknown(self, name: str) -> None:
         """Refuse a check that nobody answers for: ConfigurationError."""
         if name not in self._known:

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict
-
+from governance.cli.doctor_finding import Finding
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
@@ -26,17 +25,6 @@ _LEFT_UNDONE: Final = {
     "execution": "requests that were released are not executed",
     "reconcile": "executions are in doubt: their states' own stores have not been asked",
 }
-
-
-class Finding(BaseModel):
-    """Something that is not as it should be, and what to do about it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: str
-    what: str
-    next: str
-    count: int = 1
 
 
 def findings_of_store(session: Session) -> Iterator[Finding]:

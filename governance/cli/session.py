@@ -14,6 +14,7 @@ from governance.domain.errors import ConfigurationError, InputError, NotFoundErr
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from governance.app import App
     from governance.application import Governance
     from governance.event_store.log import EventLog
     from governance.settings import Settings
@@ -64,14 +65,18 @@ class Session:
         with Governance.open(self.url, mutations=()) as governance:
             yield opening(governance, governance.log.vault)
 
-    @contextmanager
-    def examined(self) -> "Iterator[Governance]":
-        """Give the store to be looked at only: as it is, and even if its server could lose events."""
+    def application(self) -> "App":
+        """Return the user's application, one without anything when none was named."""
         from governance.app import App
         from governance.cli.loading import load_app
+
+        return load_app(self.app) if self.app else App(mutations=())
+
+    @contextmanager
+    def examined(self, app: "App") -> "Iterator[Governance]":
+        """Give the store to be looked at only: as it is, and even if its server could lose events."""
         from governance.settings import Settings
 
-        app = load_app(self.app) if self.app else App(mutations=())
         self.check_url()
         with app.over(self._log_as_it_is(app.settings or Settings())) as governance:
             yield opening(governance, governance.log.vault)

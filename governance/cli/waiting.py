@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from projections.rows import AgendaRow, ApprovalRow
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")]
-_DUE = {
+DUE = {
     "review": "review of broken glass",
     "request-deadline": "deadline of the request: gov expire",
     "approval-deadline": "deadline of an approval: gov expire",
@@ -106,6 +106,6 @@ def agenda_view(rows: "tuple[AgendaRow, ...]", nothing: str) -> "RenderableType"
         return Text(nothing)
     lines = []
     for row in rows:
-        told = (f"{row.due_at:%Y-%m-%d %H:%M}", _DUE.get(row.due, row.due), row.mutation_type, row.state_id)
+        told = (f"{row.due_at:%Y-%m-%d %H:%M}", DUE.get(row.due, row.due), row.mutation_type, row.state_id)
         lines.append((Text(short(row.request_id)), *(Text(visible(each, limit=60)) for each in told)))
     return render.grid(lines, titles=("request", "due", "what is due", "mutation", "state"))

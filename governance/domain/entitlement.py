@@ -74,6 +74,21 @@ def refusal(request: MutationRequest, opened: OpenedRequirement, actor: Actor, n
     return early or _different_people(request, opened, actor) or _in_step(request, opened, actor)
 
 
+def voices(
+    request: MutationRequest, opened: OpenedRequirement, actors: Iterable[Actor], now: datetime
+) -> frozenset[str]:
+    """Return whose decisions these actors could still make, now or when the step's turn comes; each counts once.
+
+    A delegate's is that of the delegator.
+    """
+    found: set[str] = set()
+    for actor in actors:
+        by, error = entitlement(actor, opened, now), refusal(request, opened, actor, now)
+        if by is not None and (error is None or isinstance(error, OutOfStepError)):
+            found.add(by.delegated_by or actor.person)
+    return frozenset(found)
+
+
 def standing_refusal(
     request: MutationRequest, opened: OpenedRequirement, actor: Actor, now: datetime
 ) -> GovernanceError | None:
