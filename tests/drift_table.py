@@ -22,6 +22,7 @@ from governance import (
     external_check,
     irreversible,
     policy,
+    quota,
     require,
     reversible,
     schedule,
@@ -32,6 +33,7 @@ from governance.domain.terms import Stale
 from tests.cases import START
 
 ADA, LEAD, LEE = Actor(id="ada"), Actor(id="lea", roles=("lead",)), Actor(id="lee")
+ROOT = Actor(id="root", kind="administrator")
 STRATEGIES: tuple[Stale, ...] = ("reject", "renew", "revalidate")
 STATE = "shelf"
 DAY = timedelta(days=1)
@@ -119,7 +121,7 @@ class Clock:
 
 def opened(clock: Clock | None = None) -> Governance:
     """Return an empty library."""
-    return Governance.open(
+    gov = Governance.open(
         "sqlite://",
         mutations=(Put, Take, Burn, Lend, Scribble),
         policies=[by_the_note],
@@ -127,6 +129,8 @@ def opened(clock: Clock | None = None) -> Governance:
         settings=Settings(execute_automatically="never"),
         clock=clock or Clock(),
     )
+    gov.quotas.define("moves", limit=1, per=DAY, window="sliding", actor=ROOT)
+    return gov
 
 
 def run(gov: Governance, mutation: Any, actor: Actor = LEE) -> MutationRequest:
@@ -165,11 +169,13 @@ def after_drift(what: str, stale: Stale, *, approved: bool) -> str:
         return told(gov.execute(asked.id, actor=LEE))
 
 
-KINDS: dict[str, Callable[[str], Requirement]] = {
-    "an approval": lambda other: approval(role="lead"),
-    "an external check": lambda other: external_check("scan"),
-    "a schedule": lambda other: schedule(not_before=START + DAY),
-    "another request (dependency)": dependency,
+KINDS: dict[str, Callable[[str], tuple[Requirement, ...]]] = {
+    "an approval": lambda other: LEADS,
+    "an external check": lambda other: (external_check("scan"),),
+    "a schedule": lambda other: (schedule(not_before=START + DAY),),
+    "another request (dependency)": lambda other: (dependency(other),),
+    "a quota": lambda other: (quota("moves"),),
+    "an approval, and then a quota": lambda other: (*LEADS, quota("moves")),
 }
 
 
@@ -183,10 +189,15 @@ def after_waiting(kind: str, stale: Stale) -> str:
     """Return the resolution of a request that waited for something else than a yes, and what follows."""
     clock = Clock()
     with opened(clock) as gov:
-        requires = [KINDS[kind](run(gov, Put(book="old")).id)]
-        asked = gov.submit(Put(book="a"), state_id=STATE, actor=ADA, reason="r", requires=requires, stale=stale)
+        other = gov.submit(Put(book="old"), state_id=STATE, actor=LEE, reason="first", requires=[quota("moves")]).id
+        gov.run_due()
+        asked = gov.submit(
+            Put(book="a"), state_id=STATE, actor=ADA, reason="r", requires=KINDS[kind](other), stale=stale
+        )
+        assert asked.status == "pending"
+        gov.execute(other, actor=LEE)
         clock.now += DAY
-        if kind == "an approval":
+        if "an approval" in kind:
             gov.approve(asked.id, actor=LEAD)
         gov.run_due()
         run(gov, Put(book="b"))

@@ -139,6 +139,24 @@ def test_tokens_come_back_from_what_does_not_run(store_url: str, clock: Clock, e
         assert gov.quotas.get("deploys").taken == 1, "what ran keeps its tokens, and nothing comes back twice"
 
 
+def test_new_round_after_drift_gives_the_tokens_back_and_asks_for_them_again(store_url: str, clock: Clock) -> None:
+    settings = Settings(execute_automatically="never")
+    with Governance.open(store_url, mutations=MUTATIONS, clock=clock, settings=settings) as gov:
+        gov.quotas.define("deploys", limit=1, per=DAY, window="sliding", actor=ROOT)
+        first = ask(gov, approval(role="lead"), quota("deploys"), stale="renew")
+        gov.approve(first, actor=ALAN)
+        gov.run_due()
+        assert (gov.request(first).status, gov.quotas.get("deploys").free) == (Status.APPROVED, 0)
+        gov.execute(ask(gov), actor=WORKER)
+        assert gov.execute(first, actor=WORKER).request.pending_reasons == ("approval", "quota")
+        gov.run_due()
+        assert gov.quotas.get("deploys").free == 1
+        gov.approve(first, actor=ALAN)
+        gov.run_due()
+        assert gov.execute(first, actor=WORKER).executed
+        assert gov.quotas.get("deploys").taken == 1
+
+
 def test_keys_with_a_star_give_each_key_tokens_of_its_own(gov: Governance) -> None:
     gov.quotas.define("actor:*", limit=1, per=HOUR, actor=ROOT)
     gov.quotas.define("actor:root", limit=3, per=HOUR, actor=ROOT)
