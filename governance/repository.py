@@ -1,7 +1,7 @@
 """Requests and states as they are now: folded from their streams, kept in memory, and brought up to date on loading."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Generic, Self, TypeVar
 
@@ -35,6 +35,11 @@ class RecentlyUsed(Generic[T]):
             if found is not None:
                 self._kept.move_to_end(key)
             return found
+
+    def unknown(self, keys: Iterable[str]) -> list[str]:
+        """Return the ids under which nothing is kept, each once; none where nothing ever is."""
+        with self._lock:
+            return [each for each in dict.fromkeys(keys) if each not in self._kept] if self._capacity else []
 
     def forget(self, key: str) -> None:
         """Keep nothing under the id any more."""
@@ -113,6 +118,14 @@ class Repository:
         self._states.keep(state_id, state)
         return state
 
+    def unknown(self, request_ids: Iterable[str]) -> list[str]:
+        """Return of which requests nothing is kept here, each once; none where nothing is ever kept."""
+        return self._requests.unknown(request_ids)
+
+    def unknown_states(self, state_ids: Iterable[str]) -> list[str]:
+        """Return of which states nothing is kept here, each once; none where nothing is ever kept."""
+        return self._states.unknown(state_ids)
+
     def saw(self, recorded: Sequence[Recorded], positions: Sequence[int]) -> None:
         """Take over states that this process has just written, at these positions."""
         for each, position in zip(recorded, positions, strict=True):
@@ -128,6 +141,10 @@ class Repository:
     def keep(self, request: MutationRequest) -> None:
         """Take over a request, which cannot be changed in place, so that no copy is made."""
         self._requests.keep(request.id, request)
+
+    def keep_state(self, state: StateVersion) -> None:
+        """Take over a version of a state, version 0 of one that does not exist yet."""
+        self._states.keep(state.id, state)
 
 
 def _folded(

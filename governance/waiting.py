@@ -29,6 +29,7 @@ from governance.execution import Executor
 from governance.handling import Handler
 from governance.ids import request_key
 from governance.intake import check_actor
+from governance.prefetching import Prefetch
 from governance.quotas.engine import Reservations, Returns
 from governance.quotas.keeping import Quotas
 from governance.repository import Repository
@@ -147,7 +148,7 @@ class Waiting:
         self, repository: Repository, executor: Executor, handler: Handler, checkers: Iterable[Checker]
     ) -> None:
         """Make the engines, and have executions look at windows and dependencies."""
-        self.agenda = Agenda(self.log)
+        self.agenda = Agenda(self.log, Prefetch(self.log, repository))
         self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars)
         self.checkers = Checkers(checkers)
         self.quotas = Quotas(self.log, self._clock, self.settings)

@@ -163,9 +163,19 @@ class Calendars:
 
         return self._append(name, actor, decide)
 
-    def next_open(self, window: str | None, moment: datetime) -> datetime | None:
-        """Return the first moment, not before this one, at which a request may run that asks for the window or none."""
-        everything, calendar = self.look(EVERYTHING), self.look(window) if window else None
+    def next_open(self, window: str | None, moment: datetime, *, fresh: bool = True) -> datetime | None:
+        """Return the first moment, not before this one, at which a request may run that asks for the window or none.
+
+        Without `fresh`, a freeze that was declared a moment ago may not count yet; that it is closed is never said by
+        what is older than that.
+        """
+        if not fresh and self._next_open(window, moment, fresh=False) == moment:
+            return moment
+        return self._next_open(window, moment, fresh=True)
+
+    def _next_open(self, window: str | None, moment: datetime, *, fresh: bool) -> datetime | None:
+        everything = self.look(EVERYTHING, fresh=fresh)
+        calendar = self.look(window, fresh=fresh) if window else None
         at: datetime | None = moment
         while at is not None:
             before = at

@@ -1,5 +1,6 @@
 """`gov worker`: does what is due until it is told to stop."""
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from governance.worker.metrics import Sample, Source
     from projections import Projections
 
+GARBAGE_THRESHOLDS = (10_000, 50, 100)
+"""How many more objects are made than let go before a look at the young ones, and how many looks before older ones."""
 HealthPort = Annotated[
     int | None,
     typer.Option(
@@ -62,9 +65,19 @@ def worker(
     if max_concurrent_executions is not None:
         limits = limits.model_copy(update={"max_concurrent_executions": max_concurrent_executions})
     with session.governed() as governance, _plugs(session, wanted=views) as (duties, sources):
+        _collect_seldom()
         crew = Worker(governance, engines=governance.engines, duties=duties, limits=limits, sources=sources)
         finished = crew.run(_told_to_stop(), health_port=health_port, health_host=health_host)
     return Answer({"finished": finished}, lambda: Text("stopped" if finished else "stopped before all was finished"))
+
+
+def _collect_seldom() -> None:
+    """Look for cyclic garbage less often: most of what a worker makes is in no cycle, and a look takes all it keeps.
+
+    What was made until now stays for as long as the process does.
+    """
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _told_to_stop() -> Event:

@@ -6,23 +6,27 @@ from threading import Lock
 from typing import Final
 
 from governance.engines.engine import DueItem
-from governance.engines.folding import CALENDARS, STEPS, micros, moment_of, read_all, steps
+from governance.engines.folding import CALENDARS, QUOTA, STEPS, micros, moment_of, read_all, steps
 from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow
 from governance.event_store.deadline import now as monotonic
 from governance.event_store.log import EventLog, translated_errors
+from governance.prefetching import Prefetch
 
 PAGE: Final = 500
 MAX_LISTED: Final = 10_000
 LEASE_SECONDS: Final = 4.0
 """How long after a worker has died or stalled another does what it had been given."""
+IN_TURN: Final = frozenset({QUOTA})
+"""What is served in the order in which it came, among all that wait for the same."""
 _TOPICS: Final = tuple(STEPS)
 
 
 class Agenda:
     """Shared by the engines of one process; any number of processes keep the same tables up to date together."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, prefetch: Prefetch | None = None) -> None:
         self._log = log
+        self._prefetch = prefetch
         self._tables = log.event_recorder.agenda()
         self._lock = Lock()
         self._begun = (0.0, 0)
@@ -56,7 +60,11 @@ class Agenda:
         self.catch_up()
         asked = AgendaClaim(kinds=tuple(kinds), now=micros(now), limit=limit, seconds=lease_seconds)
         with translated_errors():
-            return [Entry.of(engine, row) for row in self._tables.claim(asked)]
+            rows = self._tables.claim(asked)
+        if self._prefetch is not None:
+            self._prefetch.requests(each.request_id for each in rows)
+            self._prefetch.states(each.state_id for each in rows if each.state_id)
+        return [Entry.of(engine, row) for row in rows]
 
     def put_off(self, entry: "Entry", until: datetime | None, *, tries: int = 0) -> None:
         """Give an entry back, due at another time, or when an event makes it due."""
@@ -124,7 +132,7 @@ class Entry(DueItem):
             key=f"{row.request_id}/{row.item}",
             due_at=moment_of(row.due_at or 0),
             request_id=row.request_id,
-            group=row.state_id or row.wake or None,
+            group=row.state_id or (row.wake if row.kind in IN_TURN else "") or None,
             tries=row.tries,
             touched=row.touched,
             row=row,

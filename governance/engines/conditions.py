@@ -72,11 +72,14 @@ class Conditions:
         holds = (self._undone(each) for each in current)
         return next((each for each in holds if each is not None), None)
 
-    def opens(self, asked: ScheduleRequirement, now: datetime) -> datetime | None:
-        """Return when the schedule is met at the soonest, not before now; None when that is not in sight."""
+    def opens(self, asked: ScheduleRequirement, now: datetime, *, fresh: bool = True) -> datetime | None:
+        """Return when the schedule is met at the soonest, not before now; None when that is not in sight.
+
+        Without `fresh`, what was declared a moment ago may not count yet, which the execution finds out.
+        """
         begins = max(now, asked.not_before or now)
         window = None if asked.window == EVERYTHING else asked.window
-        return self._calendars.next_open(window, begins)
+        return self._calendars.next_open(window, begins, fresh=fresh)
 
     def earliest(self, request: MutationRequest, opened: OpenedRequirement, now: datetime) -> datetime | None:
         """Return when an open condition can be met at the soonest, as far as that is known; None when it is not."""

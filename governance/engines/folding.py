@@ -1,10 +1,11 @@
 """From the log to the agenda: what each event makes due, and when. Reads only the events themselves."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+
+from msgspec.json import Decoder
 
 from governance.domain.conditions import EVERYTHING
 from governance.event_store.agenda import (
@@ -42,6 +43,7 @@ _LATER: Final = (SCHEDULE, QUOTA)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST_PAUSE_SECONDS = 300
+_ENVELOPE: Final = Decoder(dict[str, Any])
 
 
 class Stored(NamedTuple):
@@ -72,7 +74,7 @@ def read_all(notifications: Iterable[Any]) -> Iterator[Stored]:
 
 
 def _read(notification: Any) -> Stored:
-    envelope = json.loads(notification.state)
+    envelope = _ENVELOPE.decode(notification.state)
     at = micros(datetime.fromisoformat(envelope["at"]))
     return Stored(notification.topic, stream_id(str(notification.originator_id)), notification.id, at, envelope["data"])
 

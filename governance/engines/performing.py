@@ -38,6 +38,10 @@ SOMEBODY_ELSE: Final = (
 """Errors by which the request turns out not to be what the agenda thought: it is looked at again."""
 
 
+Decide = Callable[[MutationRequest, datetime, Append], Sequence[RequestEvent]]
+"""What is recorded of a request at a time; events of other streams go into the append."""
+
+
 class Store:
     """Loads a request, has something decided on it and stores that, again when somebody else was faster."""
 
@@ -50,23 +54,34 @@ class Store:
         self,
         request_id: str,
         now: datetime,
-        decide: Callable[[MutationRequest, datetime, Append], Sequence[RequestEvent]],
+        decide: Decide,
     ) -> MutationRequest:
-        """Return the request after what was decided; `decide` may put events of other streams into the append."""
-        lost: ConcurrencyError | None = None
-        for _ in attempts(self._budget_seconds):
-            request = self.repository.request(request_id)
-            at = max(now, request.updated_at)
-            append = Append(new_id(at), SYSTEM, at)
-            events = decide(request, at, append)
-            if not events:
-                return request
-            decided = append.add_to(request, events)
+        """Return the request after what was decided; `decide` may put events of other streams into the append.
+
+        Decides first on what is in memory, and on the store's word before it says that there is nothing to do.
+        """
+        lost: GovernanceError | None = None
+        for attempt in attempts(self._budget_seconds):
+            fresh = attempt > 0
+            request = self.repository.request(request_id, fresh=fresh)
             try:
-                return append.store(self.log, self.repository, decided)
+                decided = self._decided(request, now, decide)
             except ConcurrencyError as error:
                 lost = error
+            except GovernanceError as error:
+                if fresh:
+                    raise
+                lost = error
+            else:
+                if decided is not None or fresh:
+                    return decided or request
         raise lost or ConcurrencyError(f"others kept changing request {request_id}", request=request_id)
+
+    def _decided(self, request: MutationRequest, now: datetime, decide: Decide) -> MutationRequest | None:
+        at = max(now, request.updated_at)
+        append = Append(new_id(at), SYSTEM, at)
+        events = decide(request, at, append)
+        return append.store(self.log, self.repository, append.add_to(request, events)) if events else None
 
 
 class AgendaEngine(ABC):

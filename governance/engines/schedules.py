@@ -63,7 +63,7 @@ class Schedules(AgendaEngine):
         early = asked.not_before is not None and at < asked.not_before
         if asked.window is not None and not early and any(_first(each) for each in request.open_requirements):
             return None
-        return self._conditions.opens(asked, at)
+        return self._conditions.opens(asked, at, fresh=False)
 
     def _reached(self, opened: OpenedRequirement) -> ScheduleReached:
         asked = opened.asked

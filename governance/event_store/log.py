@@ -84,6 +84,11 @@ class EventLog(Application[str]):
         with translated_errors():
             return self._given.select_events(stream, gt=after or None, lte=upto)
 
+    def stored_of(self, streams: Sequence[str], *, upto: int | None = None) -> Sequence[Notification]:
+        """Return the last event of each of several streams, or all of each up to a version, in their stored form."""
+        with translated_errors():
+            return self._given.select_several(streams, upto)
+
     def feed(self, after: int, limit: int) -> Sequence[Recorded]:
         """Return up to `limit` settled events of all streams after a position, in the one global order."""
         with translated_errors():

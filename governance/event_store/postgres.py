@@ -37,6 +37,15 @@ _STREAM = """
 SELECT position, stream, version, topic, state FROM {schema}.governance_events
 WHERE stream = $1 AND version > $2 AND version <= $3 ORDER BY version
 """
+_BEGUN = """
+SELECT position, stream, version, topic, state FROM unnest($1) AS wanted(name)
+JOIN {schema}.governance_events ON stream = wanted.name COLLATE "C" AND version <= $2
+"""
+_LATEST = """
+SELECT latest.* FROM unnest($1) AS wanted(name), LATERAL (
+    SELECT position, stream, version, topic, state FROM {schema}.governance_events
+    WHERE stream = wanted.name COLLATE "C" ORDER BY version DESC LIMIT 1) latest
+"""
 _ENDING = """
 SELECT stream FROM {schema}.governance_events
 WHERE version = 1 AND right(stream, 4) = right($1, 4) AND topic = $2 AND right(stream, length($1)) = $1 LIMIT 100
@@ -68,6 +77,8 @@ class PostgresStatements:
         stream_types = (TEXT_OID, INT8_OID, INT8_OID, INT8_OID)
         self.forwards = Statement(b"forwards", stream + b" LIMIT $4", stream_types)
         self.backwards = Statement(b"backwards", stream + b" DESC LIMIT $4", stream_types)
+        self.begun = Statement(b"begun", fill(_BEGUN, schema=schema).encode(), (TEXT_ARRAY_OID, INT8_OID))
+        self.latest = Statement(b"latest", fill(_LATEST, schema=schema).encode(), (TEXT_ARRAY_OID,))
         self.ending = Statement(b"ending", fill(_ENDING, schema=schema).encode(), (TEXT_OID, TEXT_OID))
         limits = (INT8_OID, INT8_OID, INT8_OID)
         self.feed = Statement(b"feed", feed + b" ORDER BY position LIMIT $3", limits)
@@ -136,6 +147,13 @@ class PostgresRecorder(EventRecorder):
             None if limit is None else int8(max(0, limit)),
         ]
         return self._notifications(statement, parameters)
+
+    def select_several(self, streams: Sequence[str], upto: int | None = None) -> Sequence[Notification]:
+        """Returns the last event of each of several streams, or all of each up to a version."""
+        names = text_array([each.encode() for each in streams])
+        if upto is None:
+            return self._notifications(self._statements.latest, [names])
+        return self._notifications(self._statements.begun, [names, int8(bounded(upto))])
 
     def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
         """Returns the names with this ending of streams that begin with the topic."""

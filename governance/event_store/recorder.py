@@ -117,6 +117,13 @@ class EventRecorder(ApplicationRecorder):
         """Returns the events of one stream, by version, each with its position as `id`."""
 
     @abstractmethod
+    def select_several(self, streams: Sequence[str], upto: int | None = None) -> Sequence[Notification]:
+        """Returns the last event of each of several streams, or all of each up to a version; in no order of streams.
+
+        A stream that does not exist has none. The events of one stream come by version.
+        """
+
+    @abstractmethod
     def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
         """Returns the names with this ending, of four characters or more, of streams that begin with the topic.
 

@@ -30,6 +30,15 @@ from governance.event_store.waiting import Outcome
 _COLUMNS = "SELECT position, stream, version, topic, state FROM governance_events "
 _FORWARDS = _COLUMNS + "WHERE stream = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?"
 _BACKWARDS = _COLUMNS + "WHERE stream = ? AND version > ? AND version <= ? ORDER BY version DESC LIMIT ?"
+_BEGUN = """
+SELECT position, stream, version, topic, state FROM json_each(?) AS wanted
+JOIN governance_events ON stream = wanted.value AND version <= ?
+"""
+_LATEST = """
+SELECT position, stream, version, topic, state FROM json_each(?) AS wanted
+JOIN governance_events ON stream = wanted.value
+AND version = (SELECT max(version) FROM governance_events WHERE stream = wanted.value)
+"""
 _FEED = _COLUMNS + "WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"
 _FEED_OF_TOPICS = """
 SELECT position, stream, version, topic, state FROM governance_events
@@ -98,6 +107,13 @@ class SqliteRecorder(EventRecorder):
         last = MAX_VERSION if lte is None else bounded(lte)
         parameters = (stream.decode(), first, last, NO_LIMIT if limit is None else max(0, limit))
         return self._notifications(_BACKWARDS if desc else _FORWARDS, parameters)
+
+    def select_several(self, streams: Sequence[str], upto: int | None = None) -> Sequence[Notification]:
+        """Returns the last event of each of several streams, or all of each up to a version."""
+        names = json.dumps(list(streams))
+        if upto is None:
+            return self._notifications(_LATEST, (names,))
+        return self._notifications(_BEGUN, (names, bounded(upto)))
 
     def streams_ending(self, ending: str, topic: str) -> Sequence[str]:
         """Returns the names with this ending of streams that begin with the topic."""

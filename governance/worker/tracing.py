@@ -17,20 +17,21 @@ try:
 except ImportError:
     _otel = None
 
+_tracer: Any = None if _otel is None else _otel.get_tracer("governance.worker")
+"""Asks whatever provider the program sets up, also later."""
 _FIRST_SPAN_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
 
 @contextmanager
 def span(item: DueItem) -> Iterator[None]:
     """Give a span around the work on one item; does nothing where OpenTelemetry is not installed or not set up."""
-    if _otel is None:
+    if _tracer is None:
         yield
         return
-    tracer = _otel.get_tracer("governance.worker")
     attributes = {"governance.engine": item.engine, "governance.item": item.key}
     if item.request_id is not None:
         attributes["governance.request_id"] = item.request_id
-    with tracer.start_as_current_span(f"governance {item.engine}", context=_context(item), attributes=attributes):
+    with _tracer.start_as_current_span(f"governance {item.engine}", context=_context(item), attributes=attributes):
         yield
 
 
