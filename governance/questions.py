@@ -87,7 +87,8 @@ class Questions:
     ) -> MutationRequest:
         """Return the request as it is now, as it was after one of its events, or as it was at a time.
 
-        Raises NotFoundError when there was none.
+        Of a request of many events the earlier lines of `decisions` are read when they are needed, while the store is
+        open. Raises NotFoundError when there was none.
         """
         key = request_key(request_id)
         if version is None and at is None:

@@ -42,8 +42,9 @@ def show(session: Session, request: options.Request) -> Answer:
         key = request_id(governance, request)
         found, explained, recorded = governance.request(key), governance.explain(key), governance.history(key)
         drift = _drift(governance, found, None)
+        document = request_document(found)  # while the earlier lines of its story can still be read
     data = {
-        "request": request_document(found),
+        "request": document,
         "explanation": explained.model_dump(mode="json"),
         "drift": drift.model_dump(mode="json") if drift else None,
         "events": [entry(each) for each in recorded],

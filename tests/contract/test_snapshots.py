@@ -16,6 +16,7 @@ from governance.event_store.snapshots import Snapshot
 from governance.snapshots import BEHIND, SHORT
 from governance.streams import request_stream
 from tests.cases import ALAN, GRACE, Add
+from tests.commands import Gov
 from tests.contract.test_long_streams import lengthened, rows_read
 from tests.contract.test_recorder_schema import run_sql
 from tests.processes import processes, race, reach
@@ -58,6 +59,16 @@ def test_request_is_the_same_from_its_events_and_from_a_snapshot(waiting: str, s
         assert request.model_dump_json() == told.model_dump_json()
         assert gov.explain(waiting) == gov.explain(waiting)
     assert looked(store_url, waiting) == json.loads(told.model_dump_json())
+
+
+def test_command_line_shows_the_same_from_a_snapshot(waiting: str, store_url: str) -> None:
+    gov = Gov(store_url)
+    for what in ("show", "why"):
+        told, again = (gov(what, waiting, "--json").json for _ in range(2))
+        assert told == again
+        assert gov(what, waiting).code == 0
+    assert len(gov("show", waiting, "--json").json["request"]["decisions"]) == LONG
+    assert from_snapshot(store_url, waiting)
 
 
 def test_nothing_is_kept_of_a_short_request(store_url: str, fresh: Governance, monkeypatch: pytest.MonkeyPatch) -> None:
