@@ -22,22 +22,38 @@ class Reservation(Value):
 
 
 class Quota(Value):
-    """What is known of a quota after its latest event."""
+    """What is known of a quota after its latest event.
+
+    Reservations made before `since` may have been forgotten; None when all are known.
+    """
 
     key: str
     version: int = 0
     defined: QuotaDefined | None = None
     reservations: tuple[Reservation, ...] = ()
+    since: datetime | None = None
 
-    def holds(self, request_id: str, requirement_id: str) -> Reservation | None:
-        """Return what the requirement has taken, None when it has nothing or gave it back."""
-        wanted = (request_id, requirement_id)
-        found = (each for each in self.reservations if (each.request_id, each.requirement_id) == wanted)
-        return next(found, None)
+    def forgetting(self, before: datetime) -> "Quota":
+        """Return the quota without the reservations made before a time."""
+        kept = tuple(each for each in self.reservations if each.at >= before)
+        if len(kept) == len(self.reservations):
+            return self
+        return self.model_copy(update={"reservations": kept, "since": max(before, self.since or before)})
+
+    def knows(self, rule: QuotaDefined, now: datetime) -> bool:
+        """Return whether it knows all that counts now, so that it answers as if it had forgotten nothing."""
+        return self.since is None or window_begin(rule, now) >= self.since
+
+    def counting(self, rule: QuotaDefined, now: datetime) -> list[Reservation]:
+        """Return what was taken in the window that `now` is in, and later."""
+        begins = window_begin(rule, now)
+        if rule.window == "fixed":
+            return [each for each in self.reservations if each.at >= begins]
+        return [each for each in self.reservations if each.at > begins]
 
     def taken(self, rule: QuotaDefined, now: datetime) -> int:
         """Return how many tokens of the window that `now` is in are taken; what a clock ahead of ours took counts."""
-        return sum(each.tokens for each in self._counting(rule, now))
+        return sum(each.tokens for each in self.counting(rule, now))
 
     def free_at(self, rule: QuotaDefined, tokens: int, now: datetime) -> datetime | None:
         """Return when so many tokens are free, `now` if they are; None when there are never that many.
@@ -46,7 +62,7 @@ class Quota(Value):
         """
         if tokens > rule.limit:
             return None
-        counting = sorted(self._counting(rule, now), key=lambda each: each.at)
+        counting = sorted(self.counting(rule, now), key=lambda each: each.at)
         left = sum(each.tokens for each in counting)
         if left + tokens <= rule.limit:
             return now
@@ -59,11 +75,10 @@ class Quota(Value):
                 return each.at + rule.per
         return now
 
-    def _counting(self, rule: QuotaDefined, now: datetime) -> list[Reservation]:
-        if rule.window == "fixed":
-            begins = window_start(rule, now)
-            return [each for each in self.reservations if each.at >= begins]
-        return [each for each in self.reservations if each.at > now - rule.per]
+
+def window_begin(rule: QuotaDefined, now: datetime) -> datetime:
+    """Return when the window began that is looked at now; what a sliding one took at exactly that moment is free."""
+    return window_start(rule, now) if rule.window == "fixed" else now - rule.per
 
 
 def window_start(rule: QuotaDefined, moment: datetime) -> datetime:
@@ -87,11 +102,13 @@ def quota_after(quota: Quota, news: Iterable[Recorded]) -> Quota:
             case _:
                 msg = f"{recorded.stream} holds {type(event).__name__}, which is not an event of a quota"
                 raise MisplacedEventError(msg, stream=recorded.stream, version=recorded.version)
-    return Quota(key=quota.key, version=version, defined=defined, reservations=tuple(held.values()))
+    return quota.model_copy(update={"version": version, "defined": defined, "reservations": tuple(held.values())})
 
 
 def _taken(event: TokensReserved, at: datetime) -> Reservation:
-    return Reservation(request_id=event.request_id, requirement_id=event.requirement_id, tokens=event.tokens, at=at)
+    return Reservation.sound(
+        request_id=event.request_id, requirement_id=event.requirement_id, tokens=event.tokens, at=at
+    )
 
 
 def candidates(key: str) -> list[str]:

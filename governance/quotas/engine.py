@@ -81,7 +81,7 @@ class Reservations(AgendaEngine):
             if any(each.asked.kind != "quota" for each in request.open_requirements):
                 came.ready = False
                 return ()
-            asked, quota = opened.asked, self._quotas.look(opened.asked.key)
+            asked, quota = opened.asked, self._quotas.current(opened.asked.key, at)
             free_at = quota.free_at(self._quotas.rule(asked.key), asked.tokens, at)
             if free_at != at:
                 came.until = free_at
@@ -111,14 +111,15 @@ class Returns(AgendaEngine):
         """Record that the tokens came back, once."""
         request = self._store.repository.request(entry.row.request_id)
         opened = next((each for each in request.requirements if each.id == entry.row.item), None)
-        asked = opened.asked if opened is not None else None
-        quota = self._quotas.look(asked.key) if isinstance(asked, QuotaRequirement) else None
-        held = quota.holds(request.id, entry.row.item) if quota is not None else None
-        if quota is None or held is None:
+        if opened is None or not isinstance(opened.asked, QuotaRequirement):
+            self._agenda.remove(entry)
+            return answer(entry, "done", "nothing to return")
+        asked, quota = opened.asked, self._quotas.look(opened.asked.key)
+        if self._quotas.returned(quota, (request.id, opened.id), entry.row.position):
             self._agenda.remove(entry)
             return answer(entry, "done", "returned before")
         append = Append(new_id(now), SYSTEM, now)
-        event = TokensReleased(request_id=request.id, requirement_id=entry.row.item, tokens=held.tokens)
+        event = TokensReleased(request_id=request.id, requirement_id=opened.id, tokens=asked.tokens)
         append.add(quota_stream(quota.key), quota.version, [event], causation_id=request.id)
         try:
             self._store.log.append(append.recorded)

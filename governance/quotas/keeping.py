@@ -8,8 +8,8 @@ from governance.appending import Append
 from governance.domain.actors import ADMINISTRATORS, Actor
 from governance.domain.conditions import MAX_DURATION, MAX_TOKENS, QuotaRequirement
 from governance.domain.errors import ConcurrencyError, ConfigurationError, InputError, NotAuthorizedError
-from governance.domain.quota_events import QuotaDefined
-from governance.domain.quotas import Quota, candidates, quota_after
+from governance.domain.quota_events import QuotaDefined, TokensReleased
+from governance.domain.quotas import Quota, candidates, quota_after, window_begin
 from governance.domain.values import Given, Id, Value
 from governance.event_store.log import EventLog
 from governance.ids import new_id
@@ -18,6 +18,7 @@ from governance.settings import Settings
 from governance.streams import quota_stream
 
 SHORTEST: Final = timedelta(seconds=1)
+PAGE: Final = 1_000
 
 
 class Defining(Given):
@@ -71,18 +72,17 @@ class Quotas:
     def get(self, key: str) -> Standing:
         """Return how the quota stands now; ConfigurationError when nothing defines it."""
         rule, now = self.rule(key), self._clock()
-        taken = self.look(key).taken(rule, now)
+        taken = self.current(key, now).taken(rule, now)
         free = max(0, rule.limit - taken)
         return Standing(key=key, limit=rule.limit, per=rule.per, window=rule.window, taken=taken, free=free)
 
     def rule(self, key: str) -> QuotaDefined:
         """Return the definition that counts for a key, its own or the closest with a star; ConfigurationError."""
-        for each in candidates(key):
-            defined = self.look(each).defined
-            if defined is not None:
-                return defined
-        msg = f"there is no quota {key}, nor one with a star that it falls under"
-        raise ConfigurationError(msg, quota=key)
+        defined = self._defined(self.look(key))
+        if defined is None:
+            msg = f"there is no quota {key}, nor one with a star that it falls under"
+            raise ConfigurationError(msg, quota=key)
+        return defined
 
     def refuse_impossible(self, asked: QuotaRequirement) -> None:
         """Refuse a requirement of a quota that nothing defines, or of more than there ever is: ConfigurationError."""
@@ -93,15 +93,62 @@ class Quotas:
 
     def free_at(self, asked: QuotaRequirement, now: datetime) -> datetime | None:
         """Return when the tokens are free as things stand, `now` if they are, None when they never are."""
-        return self.look(asked.key).free_at(self.rule(asked.key), asked.tokens, now)
+        return self.current(asked.key, now).free_at(self.rule(asked.key), asked.tokens, now)
+
+    def current(self, key: str, now: datetime) -> Quota:
+        """Return the quota with all that counts now; ConfigurationError when nothing defines it.
+
+        What was forgotten and counts again, because a clock went back or windows became longer, is read again.
+        """
+        quota, rule = self.look(key), self.rule(key)
+        if not quota.knows(rule, now):
+            quota = self._read(Quota(key=key), forget=False)
+            self._kept[key] = self._without_old(quota)
+        return quota
 
     def look(self, key: str) -> Quota:
-        """Return the quota as it is now, empty when there is none; only what is new is read."""
-        quota = self._kept.get(key, Quota(key=key))
-        news = self._log.stream(quota_stream(key), after=quota.version)
-        if news:
-            quota = self._kept[key] = quota_after(quota, news)
+        """Return the quota as it is now, empty when there is none; only what is new is read, and what is old forgotten.
+
+        Use it for what is defined and for the version; `current` for what is taken.
+        """
+        quota = self._kept[key] = self._read(self._kept.get(key, Quota(key=key)), forget=True)
         return quota
+
+    def returned(self, quota: Quota, reservation: tuple[str, str], after: int) -> bool:
+        """Return whether tokens came back from a request and requirement behind a position of the log, up to now."""
+        limit = PAGE
+        while True:
+            latest = self._log.latest(quota_stream(quota.key), upto=quota.version, limit=limit)
+            for each in latest:
+                if (each.position or 0) <= after:
+                    return False
+                event = each.event
+                if isinstance(event, TokensReleased) and (event.request_id, event.requirement_id) == reservation:
+                    return True
+            if len(latest) < limit:
+                return False
+            limit *= 10
+
+    def _read(self, quota: Quota, *, forget: bool) -> Quota:
+        while True:
+            news = self._log.stream(quota_stream(quota.key), after=quota.version, limit=PAGE)
+            if news:
+                quota = quota_after(quota, news)
+            if forget:
+                quota = self._without_old(quota)
+            if len(news) < PAGE:
+                return quota
+
+    def _without_old(self, quota: Quota) -> Quota:
+        """Return the quota without what is older than two windows: clocks differ a little."""
+        rule = self._defined(quota) if quota.reservations else None
+        return quota if rule is None else quota.forgetting(window_begin(rule, self._clock()) - rule.per)
+
+    def _defined(self, quota: Quota) -> QuotaDefined | None:
+        if quota.defined is not None:
+            return quota.defined
+        others = (self.look(each).defined for each in candidates(quota.key)[1:])
+        return next((each for each in others if each is not None), None)
 
     def _append(self, key: str, event: QuotaDefined, actor: Actor) -> None:
         lost: ConcurrencyError | None = None

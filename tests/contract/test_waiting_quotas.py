@@ -139,6 +139,28 @@ def test_tokens_come_back_from_what_does_not_run(store_url: str, clock: Clock, e
         assert gov.quotas.get("deploys").taken == 1, "what ran keeps its tokens, and nothing comes back twice"
 
 
+def test_tokens_of_long_ago_come_back_once_too(store_url: str, clock: Clock) -> None:
+    settings = Settings(execute_automatically="never")
+    with Governance.open(store_url, mutations=MUTATIONS, clock=clock, settings=settings) as gov:
+        gov.quotas.define("deploys", limit=2, per=HOUR, actor=ROOT)
+        old = ask(gov, quota("deploys", 2))
+        gov.run_due()
+        clock.now += 9 * HOUR
+        new = ask(gov, quota("deploys"))
+        gov.run_due()
+        assert old not in {each.request_id for each in gov.quotas.look("deploys").reservations}, (
+            "it is old enough to be forgotten"
+        )
+        gov.cancel(old, actor=GRACE)
+        assert ("quota return", "returned") in told(gov.run_due())
+        gov.agenda.rebuild()
+        gov.run_due()
+        kinds = [each.type for each in gov.log.stream("quota-deploys")]
+        assert kinds == ["QuotaDefined", "TokensReserved", "TokensReserved", "TokensReleased"]
+        assert gov.request(new).status is Status.APPROVED
+        assert gov.quotas.get("deploys").taken == 1
+
+
 def test_new_round_after_drift_gives_the_tokens_back_and_asks_for_them_again(store_url: str, clock: Clock) -> None:
     settings = Settings(execute_automatically="never")
     with Governance.open(store_url, mutations=MUTATIONS, clock=clock, settings=settings) as gov:

@@ -1,13 +1,19 @@
 """Quotas: in no window are more tokens taken than there are, and what is free is given as soon as it is."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.domain.quota_events import QuotaDefined
-from governance.domain.quotas import Quota, Reservation, candidates, window_start
+from governance.domain.actors import SYSTEM
+from governance.domain.quota_events import QuotaDefined, TokensReleased, TokensReserved
+from governance.domain.quotas import Quota, Reservation, candidates, quota_after, window_start
+from governance.domain.recorded import Recorded
+from governance.event_store.log import EventLog
+from governance.quotas.keeping import Quotas
+from governance.settings import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -20,6 +26,13 @@ windows = st.sampled_from(["fixed", "sliding"])
 
 def taken_within(quota: Quota, begins: datetime, ends: datetime) -> int:
     return sum(each.tokens for each in quota.reservations if begins <= each.at < ends)
+
+
+def made(steps: list[tuple[int, int, bool]]) -> tuple[Reservation, ...]:
+    return tuple(
+        Reservation(request_id=str(number), requirement_id="1.1", tokens=amount, at=START + abs(seconds) * SECOND)
+        for number, (seconds, amount, _) in enumerate(steps)
+    )
 
 
 @given(steps=steps, limit=st.integers(1, 6), window=windows)
@@ -48,11 +61,7 @@ def test_tokens_are_free_when_it_says_and_not_before(
     steps: list[tuple[int, int, bool]], limit: int, window: Literal["fixed", "sliding"], tokens: int
 ) -> None:
     rule = QuotaDefined(limit=limit, per=MINUTE, window=window)
-    taken = tuple(
-        Reservation(request_id=str(number), requirement_id="1.1", tokens=amount, at=START + abs(seconds) * SECOND)
-        for number, (seconds, amount, _) in enumerate(steps)
-    )
-    quota, now = Quota(key="k", reservations=taken), START + 90 * SECOND
+    quota, now = Quota(key="k", reservations=made(steps)), START + 90 * SECOND
     free_at = quota.free_at(rule, tokens, now)
     if tokens > limit:
         assert free_at is None
@@ -63,6 +72,90 @@ def test_tokens_are_free_when_it_says_and_not_before(
     if free_at > now:
         before = free_at - timedelta(microseconds=1)
         assert quota.free_at(rule, tokens, before) == free_at
+
+
+@given(steps=steps, limit=st.integers(1, 6), window=windows, tokens=st.integers(1, 6), older=st.integers(-90, 4_000))
+def test_what_was_forgotten_changes_no_answer(
+    steps: list[tuple[int, int, bool]], limit: int, window: Literal["fixed", "sliding"], tokens: int, older: int
+) -> None:
+    rule = QuotaDefined(limit=limit, per=MINUTE, window=window)
+    quota, now = Quota(key="k", reservations=made(steps)), START + 90 * SECOND
+    short = quota.forgetting(now - older * SECOND)
+    if short.knows(rule, now):
+        assert short.taken(rule, now) == quota.taken(rule, now)
+        assert short.free_at(rule, tokens, now) == quota.free_at(rule, tokens, now)
+    else:
+        assert len(short.reservations) < len(quota.reservations)
+
+
+class Pages:
+    """The log of one quota, and how many events were read from it."""
+
+    def __init__(self) -> None:
+        self.recorded: list[Recorded] = []
+        self.read = 0
+
+    def add(self, event: Any, at: datetime) -> None:
+        version = len(self.recorded) + 1
+        made = Recorded(stream="quota-k", version=version, at=at, by=SYSTEM, append_id="a", event=event)
+        self.recorded.append(made)
+
+    def stream(self, stream: str, *, after: int = 0, limit: int | None = None) -> Sequence[Recorded]:
+        found = self.recorded[after:] if stream == "quota-k" else []
+        found = found[: limit or len(found)]
+        self.read += len(found)
+        return found
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["take", "take", "take", "give back", "define", "ask", "ask"]),
+        st.integers(-100, 200),
+        st.integers(1, 4),
+        st.sampled_from([MINUTE, 2 * MINUTE, 10 * MINUTE]),
+        windows,
+    ),
+    max_size=60,
+)
+
+
+@given(changes=changes)
+def test_kept_quota_answers_as_the_whole_log_does_whatever_clocks_and_definitions_do(
+    changes: list[tuple[str, int, int, timedelta, Literal["fixed", "sliding"]]],
+) -> None:
+    now, log = START, Pages()
+    quotas = Quotas(cast(EventLog, log), lambda: now, Settings())
+    log.add(QuotaDefined(limit=4, per=MINUTE, window="sliding"), now)
+    for number, (what, seconds, tokens, per, window) in enumerate(changes):
+        now += seconds * SECOND
+        if what == "take":
+            log.add(TokensReserved(request_id=str(number), requirement_id="1.1", tokens=tokens), now)
+        elif what == "give back":
+            log.add(TokensReleased(request_id=str(number - tokens), requirement_id="1.1", tokens=1), now)
+        elif what == "define":
+            log.add(QuotaDefined(limit=tokens, per=per, window=window), now)
+        else:
+            asked = now - seconds * SECOND  # what is asked about is not always now
+            whole, rule = quota_after(Quota(key="k"), log.recorded), quotas.rule("k")
+            assert rule == whole.defined
+            current = quotas.current("k", asked)
+            assert current.taken(rule, asked) == whole.taken(rule, asked)
+            assert current.free_at(rule, tokens, asked) == whole.free_at(rule, tokens, asked)
+
+
+def test_old_reservations_are_neither_kept_nor_read_again() -> None:
+    now, log = START, Pages()
+    quotas = Quotas(cast(EventLog, log), lambda: now, Settings())
+    log.add(QuotaDefined(limit=9, per=MINUTE, window="sliding"), now)
+    for number in range(2_500):
+        now += MINUTE
+        log.add(TokensReserved(request_id=str(number), requirement_id="1.1", tokens=1), now)
+    assert len(quotas.current("k", now).reservations) <= 3
+    assert (quotas.get("k").taken, log.read) == (1, len(log.recorded))
+    log.add(QuotaDefined(limit=9, per=60 * MINUTE, window="sliding"), now)
+    assert quotas.get("k").taken == 60
+    log.read = 0
+    assert (quotas.get("k").taken, log.read) == (60, 0)
 
 
 def test_fixed_windows_follow_each_other_from_1970_on() -> None:
