@@ -30,6 +30,8 @@ DEADLINE: Final = "deadline"
 
 CALENDARS: Final = "calendars"
 """Where the names of calendars stand, so that they can be listed."""
+QUOTAS: Final = "quotas"
+"""Where the keys of quotas stand that were defined or used."""
 
 DIRECT, EXECUTION, BATCH = "direct", "execution", "batch"
 EXPIRY, SCHEDULE, DEPENDENCY, QUOTA, CHECK = "expiry", "schedule", "dependency", "quota", "external_check"
@@ -165,6 +167,7 @@ def _quorum(event: Stored) -> Iterator[Step]:
 
 
 def _reserved(event: Stored) -> Iterator[Step]:
+    yield put(QUOTAS, event.data["key"], QUOTAS, event.position, wake=QUOTAS)
     yield put(event.id, event.data["requirement_id"], RESERVED, event.position)
 
 
@@ -173,8 +176,7 @@ def _withdrawn(event: Stored) -> Iterator[Step]:
 
 
 def _approved(event: Stored) -> Iterator[Step]:
-    yield change(event.id, (DIRECT,), DIRECT, event.at, event.position)
-    yield change(event.id, (EXECUTION,), EXECUTION, event.at, event.position)
+    yield change(event.id, (DIRECT, EXECUTION), None, event.at, event.position)
 
 
 def _resolved(event: Stored) -> Iterator[Step]:
@@ -235,6 +237,7 @@ def _returned(event: Stored) -> Iterator[Step]:
 
 
 def _defined(event: Stored) -> Iterator[Step]:
+    yield put(QUOTAS, event.id, QUOTAS, event.position, wake=QUOTAS)
     everything = QUOTA if "*" in event.id else None
     yield wake(quota_key(event.id), event.at, event.position, everything)
 

@@ -154,8 +154,8 @@ def touch(request_id: str, kinds: Sequence[str], due_at: int | None, position: i
     return {"do": "touch", "request_id": request_id, "kinds": list(kinds), "due_at": due_at, "position": position}
 
 
-def change(request_id: str, kinds: Sequence[str], to: str, due_at: int | None, position: int) -> Step:
-    """Return the step by which the request's rows of these kinds become rows of another."""
+def change(request_id: str, kinds: Sequence[str], to: str | None, due_at: int | None, position: int) -> Step:
+    """Return the step by which the request's rows of these kinds are put anew, of another kind if one is given."""
     return {**touch(request_id, kinds, due_at, position), "do": "change", "to": to}
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from psycopg import sql
 
 from governance.event_store.migrations import Migration
-from governance.event_store.postgres_agenda_tables import AGENDA_RIGHTS, AGENDA_TABLES
+from governance.event_store.postgres_agenda_tables import AGENDA_QUICKER, AGENDA_RIGHTS, AGENDA_TABLES
 from governance.event_store.postgres_outbox_tables import OUTBOX_RIGHTS, OUTBOX_TABLES
 from governance.event_store.postgres_snapshot_tables import SNAPSHOT_RIGHTS, SNAPSHOT_TABLES
 
@@ -214,6 +214,7 @@ _STEPS: Final = (
     ("agenda of what is due", AGENDA_TABLES),
     ("streams by how their names end", (_ENDINGS,)),
     ("snapshots of long streams", SNAPSHOT_TABLES),
+    ("agenda taken in with fewer statements", AGENDA_QUICKER),
 )
 
 _ROLE: Final = """

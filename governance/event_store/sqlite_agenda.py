@@ -91,7 +91,7 @@ WHERE request_id = :request_id AND {_KINDS}
     "change": (
         f"""
 UPDATE governance_agenda
-SET kind = :to, due_at = :due_at, position = :position, touched = :position, tries = 0, held_until = 0
+SET kind = coalesce(:to, kind), due_at = :due_at, position = :position, touched = :position, tries = 0, held_until = 0
 WHERE request_id = :request_id AND {_KINDS}
 """,  # noqa: S608
     ),
