@@ -151,7 +151,7 @@ class Waiting:
         self.agenda = Agenda(self.log, Prefetch(self.log, repository))
         self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars)
         self.checkers = Checkers(checkers)
-        self.quotas = Quotas(self.log, self._clock, self.settings)
+        self.quotas = Quotas(self.log, self._clock, self.settings, self.agenda.quotas)
         conditions = Conditions(repository, self.calendars, self.quotas, self.checkers.refuse_unknown)
         self._conditions = conditions
         executor.hold, executor.check = conditions.hold, conditions.check

@@ -7,7 +7,7 @@ from governance.cli import audit, audit_checkpointing, audit_proving, audit_expo
 from governance.cli import audit_archiving, audit_erasing, keys  # isort: skip
 from governance.cli import database, doctor, demo  # isort: skip
 from governance.cli import batches, effects, policy, worker, reconcile  # isort: skip
-from governance.cli import due, window  # isort: skip
+from governance.cli import due, quota, window  # isort: skip
 from governance.cli.groups import ASK, AUDIT, LOOK, RUN, STORE, app
 from projections import cli as views
 from projections import plots
@@ -16,6 +16,7 @@ app.add_typer(batches.app, name="batch", rich_help_panel=ASK)
 app.add_typer(policy.app, name="policy", rich_help_panel=ASK)
 app.add_typer(effects.app, name="effects", rich_help_panel=RUN)
 app.add_typer(window.app, name="window", rich_help_panel=RUN)
+app.add_typer(quota.app, name="quota", rich_help_panel=RUN)
 app.add_typer(plots.app, name="plot", rich_help_panel=LOOK)
 app.add_typer(views.app, name="projections", rich_help_panel=STORE)
 app.add_typer(audit.app, name="audit", rich_help_panel=AUDIT)
@@ -42,6 +43,7 @@ __all__ = [
     "listing",
     "policy",
     "powers",
+    "quota",
     "read",
     "reconcile",
     "submit",

@@ -1,7 +1,8 @@
 """Reading what people type and pipe in: JSON, files, times."""
 
+import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +11,9 @@ from governance.domain.json_limits import parse_json
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024
 """More than any payload may have; what is longer is not even read."""
+
+_DURATION = re.compile(r"([0-9]{1,6})\s*([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def json_value(given: str, *, field: str) -> Any:
@@ -38,6 +42,14 @@ def required_moment(given: str, *, field: str) -> datetime:
     if read is None:
         _refuse(field, f"give a time such as {_example()}")
     return read
+
+
+def duration(given: str, *, field: str) -> timedelta:
+    """Return how long a text such as `90s`, `30m`, `2h` or `7d` says; InputError for others."""
+    found = _DURATION.fullmatch(given.strip())
+    if found is None:
+        _refuse(field, f"{given[:80]!r} is not a duration such as 90s, 30m, 2h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def decoded(raw: bytes, field: str) -> str:

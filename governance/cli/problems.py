@@ -49,6 +49,12 @@ _NEXT = {
     "approved-content": "somebody changed the store behind governance, or it is damaged; compare with a backup",
 }
 
+_LISTS = {
+    "requirement": "gov show REQUEST shows its requirements",
+    "calendar": "gov window list shows the calendars, gov window add makes one",
+    "quota": "gov quota list shows the quotas, gov quota define makes one or changes it",
+}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -89,8 +95,8 @@ def _next(error: GovernanceError) -> str | None:
         return None
     if error.rule == "not-found" and "state" in error.ids:
         return f"gov history --state {error.ids['state']} shows its versions"
-    if error.rule == "not-found" and "requirement" in error.ids:
-        return "gov show REQUEST shows its requirements"
+    if error.rule in {"not-found", "configuration"} and _LISTS.keys() & error.ids:
+        return next(told for name, told in _LISTS.items() if name in error.ids)
     if error.rule == "configuration" and "run the migrations" in error.message:
         return "gov db init brings the tables up to date"
     if error.rule == "configuration" and "there is no store" in error.message:

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Final
 
 from governance.engines.engine import DueItem
-from governance.engines.folding import CALENDARS, QUOTA, STEPS, micros, moment_of, read_all, steps
+from governance.engines.folding import CALENDARS, QUOTA, QUOTAS, STEPS, micros, moment_of, read_all, steps
 from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow
 from governance.event_store.deadline import now as monotonic
 from governance.event_store.log import EventLog, translated_errors
@@ -106,6 +106,11 @@ class Agenda:
         """Return the names of all calendars."""
         self.catch_up()
         return [each.item for each in self.waiting(CALENDARS, MAX_LISTED)]
+
+    def quotas(self) -> list[str]:
+        """Return the keys of all quotas that were defined or used."""
+        self.catch_up()
+        return [each.item for each in self.waiting(QUOTAS, MAX_LISTED)]
 
     def count(self) -> Sequence[AgendaCount]:
         """Return how much there is of each kind, and since when the longest due one is."""

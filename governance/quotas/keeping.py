@@ -1,6 +1,6 @@
 """Keeping quotas: defining them, and knowing what is free; each change is an event of the quota's own stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -9,7 +9,7 @@ from governance.domain.actors import ADMINISTRATORS, Actor
 from governance.domain.conditions import MAX_DURATION, MAX_TOKENS, QuotaRequirement
 from governance.domain.errors import ConcurrencyError, ConfigurationError, InputError, NotAuthorizedError
 from governance.domain.quota_events import QuotaDefined, TokensReleased
-from governance.domain.quotas import Quota, candidates, quota_after, window_begin
+from governance.domain.quotas import Quota, Reservation, candidates, quota_after, window_begin
 from governance.domain.values import Given, Id, Value
 from governance.event_store.log import EventLog
 from governance.ids import new_id
@@ -31,21 +31,30 @@ class Defining(Given):
 
 
 class Standing(Value):
-    """How a quota stands: how much there is in each window, and how much of the present one is taken."""
+    """How a quota stands: how much there is in each window, and how much of the present one is taken.
+
+    `defined_by` is the key of the definition that counts for it, its own or one with a star; `more_at` when more tokens
+    come free than are now, if nobody takes any, None when none are taken.
+    """
 
     key: str
+    defined_by: str
     limit: int
     per: timedelta
     window: Literal["fixed", "sliding"]
     taken: int
     free: int
+    more_at: datetime | None = None
 
 
 class Quotas:
     """The quotas of a store; for administrators and holders of `settings.quota_role` to define."""
 
-    def __init__(self, log: EventLog, clock: Callable[[], datetime], settings: Settings) -> None:
+    def __init__(
+        self, log: EventLog, clock: Callable[[], datetime], settings: Settings, keys: Callable[[], Sequence[str]]
+    ) -> None:
         self._log = log
+        self._keys = keys
         self._clock = clock
         self._settings = settings
         self._kept: dict[str, Quota] = {}
@@ -72,9 +81,29 @@ class Quotas:
     def get(self, key: str) -> Standing:
         """Return how the quota stands now; ConfigurationError when nothing defines it."""
         rule, now = self.rule(key), self._clock()
-        taken = self.current(key, now).taken(rule, now)
+        current = self.current(key, now)
+        taken = current.taken(rule, now)
         free = max(0, rule.limit - taken)
-        return Standing(key=key, limit=rule.limit, per=rule.per, window=rule.window, taken=taken, free=free)
+        return Standing(
+            key=key,
+            defined_by=next(each for each in candidates(key) if self.look(each).defined is not None),
+            limit=rule.limit,
+            per=rule.per,
+            window=rule.window,
+            taken=taken,
+            free=free,
+            more_at=current.free_at(rule, free + 1, now) if taken else None,
+        )
+
+    def all(self) -> list[Standing]:
+        """Return how every quota stands that is defined, or of which tokens are taken now, by key."""
+        found = [self.get(key) for key in sorted(self._keys()) if self._defined(self.look(key)) is not None]
+        return [each for each in found if each.taken or each.defined_by == each.key]
+
+    def reservations(self, key: str) -> tuple[Reservation, ...]:
+        """Return what is taken of the present window, and later ones; ConfigurationError when nothing defines it."""
+        rule, now = self.rule(key), self._clock()
+        return tuple(self.current(key, now).counting(rule, now))
 
     def rule(self, key: str) -> QuotaDefined:
         """Return the definition that counts for a key, its own or the closest with a star; ConfigurationError."""

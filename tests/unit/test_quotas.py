@@ -124,7 +124,7 @@ def test_kept_quota_answers_as_the_whole_log_does_whatever_clocks_and_definition
     changes: list[tuple[str, int, int, timedelta, Literal["fixed", "sliding"]]],
 ) -> None:
     now, log = START, Pages()
-    quotas = Quotas(cast(EventLog, log), lambda: now, Settings())
+    quotas = Quotas(cast(EventLog, log), lambda: now, Settings(), lambda: ["k"])
     log.add(QuotaDefined(limit=4, per=MINUTE, window="sliding"), now)
     for number, (what, seconds, tokens, per, window) in enumerate(changes):
         now += seconds * SECOND
@@ -145,7 +145,7 @@ def test_kept_quota_answers_as_the_whole_log_does_whatever_clocks_and_definition
 
 def test_old_reservations_are_neither_kept_nor_read_again() -> None:
     now, log = START, Pages()
-    quotas = Quotas(cast(EventLog, log), lambda: now, Settings())
+    quotas = Quotas(cast(EventLog, log), lambda: now, Settings(), lambda: ["k"])
     log.add(QuotaDefined(limit=9, per=MINUTE, window="sliding"), now)
     for number in range(2_500):
         now += MINUTE
