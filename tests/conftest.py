@@ -8,6 +8,7 @@ import freezegun
 import hypothesis
 import pytest
 
+from tests.clocks import Clock
 from tests.postgres_binaries import PostgresUnavailableError
 from tests.postgres_databases import Databases
 from tests.postgres_roles import application_role
@@ -75,3 +76,9 @@ def store_url(request: pytest.FixtureRequest) -> str:
     )
     url: str = request.getfixturevalue(f"{name}_url")
     return url
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that the test sets."""
+    return Clock()

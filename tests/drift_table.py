@@ -1,7 +1,7 @@
 """The tables of drift and compensation: every situation, as the page in docs/explanation shows it and a test runs."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
@@ -31,6 +31,7 @@ from governance.checks.checkers import checker, passed
 from governance.domain.requirements import Requirement
 from governance.domain.terms import Stale
 from tests.cases import START
+from tests.clocks import Clock
 
 ADA, LEAD, LEE = Actor(id="ada"), Actor(id="lea", roles=("lead",)), Actor(id="lee")
 ROOT = Actor(id="root", kind="administrator")
@@ -108,15 +109,6 @@ def by_the_note(mutation: Put, state: Shelf, context: Any) -> Any:
     if "closed" in state.books:
         return deny("the shelf is closed")
     return require(approval(group="board")) if "precious" in state.books else allow()
-
-
-class Clock:
-    """Stands still unless moved."""
-
-    now = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 def opened(clock: Clock | None = None) -> Governance:

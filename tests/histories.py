@@ -19,6 +19,7 @@ from governance import (
 )
 from governance.domain.recorded import Recorded
 from governance.domain.requirements import ApprovalRequirement
+from tests.clocks import Clock
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 PEOPLE = ("ada", "bob", "cleo", "dan", "eve")
@@ -76,16 +77,6 @@ class Remove(Mutation[Items]):
 def removal_needs_a_lead(mutation: Any, state: Any, context: Any) -> Any:
     """Ask for a lead."""
     return require(approval(role="lead", expires_after=timedelta(hours=5)))
-
-
-class Clock:
-    """A clock that the play moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class Play:

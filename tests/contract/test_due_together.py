@@ -20,11 +20,6 @@ MANY = 20
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def gov(store_url: str, clock: Clock) -> Iterator[Governance]:
     with Governance.open(store_url, mutations=MUTATIONS, clock=clock) as governance:
         yield governance

@@ -1,7 +1,6 @@
 """What should have put a request right and did not: recorded, owned by somebody, and possible again."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,25 +14,10 @@ from governance import (
     policy,
     require,
 )
-from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, START, TONY, WORKER, Add, Counter, SetNote
+from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, TONY, WORKER, Add, Counter, SetNote
+from tests.clocks import Clock
 
 pytestmark = pytest.mark.as_application
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def wait(self, time: timedelta) -> None:
-        self.now += time
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -56,7 +40,7 @@ def waiting(gov: Governance) -> tuple[str, MutationRequest]:
 
 def expired(gov: Governance, clock: Clock, undo: str) -> MutationRequest:
     """Let the time to approve pass."""
-    clock.wait(2 * HOUR)
+    clock.pass_time(2 * HOUR)
     return gov.expire(undo)
 
 

@@ -1,7 +1,7 @@
 """No side door: whatever way a decision or an execution comes in, the same rule refuses it and nothing is stored."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,25 +19,13 @@ from governance import (
     approval,
 )
 from tests.cases import ALAN, GRACE, MUTATIONS, START, STATE_ID, TONY, WORKER, GrantAdmin, RevokeAdmin
+from tests.clocks import Clock
 
 pytestmark = pytest.mark.as_application
 
 LEAD = approval(role="lead", expires_after=timedelta(hours=1))
 GRACE_AS_LEAD = GRACE.model_copy(update={"roles": ("lead", "break-glass", "break-glass-review")})
 Decide = Callable[..., Any]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

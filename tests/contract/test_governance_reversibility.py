@@ -1,7 +1,7 @@
 """Reversibility is shown before anybody approves, and is kept to afterwards, on both databases."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -18,6 +18,7 @@ from governance import (
     reversible,
 )
 from tests.cases import ALAN, GRACE, START, WORKER
+from tests.clocks import Clock
 
 pytestmark = pytest.mark.as_application
 
@@ -45,18 +46,6 @@ class Close(Mutation[Shop]):
 
     def apply(self, state: Shop) -> Shop:
         return Shop(price=0)
-
-
-class Clock:
-    now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A state as of any instant, exact whatever the clock did, and found without reading all of its history."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -9,24 +9,10 @@ import pytest
 
 from governance import Governance
 from tests.cases import GRACE, HOUR, INSTANT, MUTATIONS, START, WORKER, Add, Counter
+from tests.clocks import Clock
 
 OFFSETS = (0, 5, 5, 5, 3, 60, -600, 61, 61, 7_200, 0)
 """How many seconds after the start the clock stands at each change: it stands still, and goes back."""
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

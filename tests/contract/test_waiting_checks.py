@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,26 +28,14 @@ from governance import (
 from governance.checks import Check, Checker, checker, failed, not_yet, passed
 from governance.domain.lifecycle import Status
 from governance.engines.engine import DueReport
-from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, START, WORKER, Add, GrantAdmin
+from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, WORKER, Add, GrantAdmin
+from tests.clocks import Clock
 
 pytestmark = pytest.mark.as_application
 
 SCANNER = Actor(id="scanner", kind="service")
 KEY = SecretStr("a secret of thirty-two bytes ok!")
 Open = Callable[..., AbstractContextManager[Governance]]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Quotas: tokens per window, first come first served, never more than there are; on both databases."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -20,23 +20,11 @@ from governance import (
 from governance.domain.lifecycle import Status
 from governance.engines.engine import DueReport
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add
+from tests.clocks import Clock
 
 pytestmark = pytest.mark.as_application
 
 DAY = timedelta(days=1)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -28,31 +28,13 @@ from governance import (
 from governance.domain.lifecycle import Status
 from governance.engines.engine import DueReport
 from tests.cases import ALAN, GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add, GrantAdmin, Roles
+from tests.clocks import Clock
 from tests.postgres_databases import Databases
 
 pytestmark = pytest.mark.as_application
 
 DAY = timedelta(days=1)
 BERLIN_NIGHT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 2:30 in Berlin
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_time(self, delta: timedelta) -> datetime:
-        self.now += delta
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
