@@ -1,5 +1,6 @@
 """Many processes go over what is due at the same time, and die on the way: nothing is done twice, nothing is lost."""
 
+import os
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from tests.processes import processes
 from tests.torture.waiting_programs import opened
 
 LIMIT = 10
+SEEDS = range(int(os.environ.get("GOVERNANCE_TORTURE_SEEDS", "3")))
 
 
 def submitted(gov: Governance, number: int, *requires: Any) -> str:
@@ -80,7 +82,7 @@ def test_fan_in_of_many_wakes_once_whoever_executes_them(store_url: str) -> None
 
 
 @pytest.mark.parametrize("point", ["claimed", "released", "executed"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_process_that_is_killed_on_the_way_loses_nothing(store_url: str, point: str, seed: int) -> None:
     with opened(store_url) as gov:
         gov.quotas.define("deploys", limit=100, per=timedelta(days=1), actor=ROOT)
