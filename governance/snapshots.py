@@ -21,7 +21,7 @@ from governance.event_store.snapshots import Snapshot
 
 SHORT: Final = 24
 """Streams of fewer events are folded: that takes no longer than finding a snapshot and reading it."""
-BEHIND: Final = 16
+BEHIND: Final = 8
 """When a snapshot is so many events behind, a newer one is stored."""
 
 

@@ -6,6 +6,7 @@ append    from pgbench to the whole command path, by callers and processes; conf
 growth    one command on a store with 10 thousand requests and on one with a million
 policies  what asking one policy, or ten, adds to a submission
 batch     a hundred executions one by one, and as a batch in one transaction
+long      loading a request of 10 thousand events and a state of 100 thousand versions, beside short ones
 projections  rebuilds beside the library's runner, lists, and what writers notice; --events 1000000,10000000
 worker    due requests released and executed by one worker and by two, how late, how quickly found, and idling
 audit     replays, verifications and proofs beside reading the raw rows, and what writers notice; --events 1000000
@@ -21,11 +22,24 @@ from typing import Any
 
 from rich.console import Console
 
-from scripts.benchmarks import append, audit, batch, growth, limits, loop, pages, policies, projections, report, worker
+from scripts.benchmarks import (
+    append,
+    audit,
+    batch,
+    growth,
+    limits,
+    long,
+    loop,
+    pages,
+    policies,
+    projections,
+    report,
+    worker,
+)
 from scripts.benchmarks.measure import Rate, Table, interleaved
 from scripts.benchmarks.servers import database
 
-TABLES = ("loop", "append", "growth", "policies", "batch", "projections", "audit", "worker", "all")
+TABLES = ("loop", "append", "growth", "policies", "batch", "long", "projections", "audit", "worker", "all")
 DEFAULT_CALLERS = {"loop": (1, 16), "append": (1, 4, 16, 64), "all": (1, 4, 16, 64)}
 
 
@@ -69,6 +83,8 @@ def tables(options: argparse.Namespace, url: str, folder: Path, console: Console
         yield from policies.tables(url, folder, seconds)
     if chosen in ("batch", "all"):
         yield from batch.tables(url, folder, seconds)
+    if chosen in ("long", "all"):
+        yield from long.tables(url, folder, seconds)
     if chosen in ("worker", "all"):
         yield from worker.tables(url, seconds)
     yield from _on_filled_stores(options, url, folder, lambda text: console.print(text, style="dim"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.benchmarks import audit, batch, growth, policies
+from scripts.benchmarks import audit, batch, growth, long, policies
 from scripts.benchmarks.append import EACH_ON_ONE_CORE, PGBENCH, PGBENCH_16
 from scripts.benchmarks.contenders import COMMAND, CONFLICTS, CYCLE, PLAIN, PLAIN_CYCLE, RAW, RECORDER
 from scripts.benchmarks.cores import ON_ONE_CORE
@@ -84,6 +84,17 @@ FIGURES = (
             5,
         )
         for database in ("PostgreSQL", "SQLite")
+    ),
+    *(
+        Figure(
+            f"time of loading a {what} ÷ a short one, {database}", f"{title}, {database}", kind, short, 3, inverted=True
+        )
+        for database in ("PostgreSQL", "SQLite")
+        for title, what, kind, short in (
+            (long.REQUESTS, long.LONG, long.LONG, long.SHORT),
+            (long.REQUESTS, f"{long.LONG}, snapshot behind", long.FAR, long.SHORT),
+            (long.STATES, long.MANY, long.MANY, long.ONE),
+        )
     ),
     *(
         Figure(what, f"{title}, {database}", ours, raw, wanted)
