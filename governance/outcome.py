@@ -28,10 +28,23 @@ class Outcome(Value):
     failure: str | None = None
 
 
+class Held(Value):
+    """What would keep a request from running now, besides people who have to decide.
+
+    `until` is when it may be over at the soonest, None when that is not known or not in sight; `requirement` is the id
+    of the one that is not met, None for a freeze of everything.
+    """
+
+    because: str
+    until: datetime | None = None
+    requirement: str | None = None
+
+
 class Preview(Value):
     """What would happen if the request were executed now; nothing of it is stored.
 
-    `drift` names the first changes of the state since it was evaluated, `changed_paths` where it differs since.
+    `held` says what would keep it from that, if it were approved. `drift` names the first changes of the state since it
+    was evaluated, `changed_paths` where it differs since.
     """
 
     request_id: str
@@ -49,6 +62,7 @@ class Preview(Value):
     changed_paths: tuple[str, ...] = ()
     drift: tuple[Drift, ...] = ()
     reversibility: str | None = None
+    held: tuple[Held, ...] = ()
 
 
 class RequirementExplanation(Value):
@@ -78,7 +92,7 @@ class RequirementExplanation(Value):
 
 
 class Explanation(Value):
-    """Why a request stands where it stands, and what would move it on."""
+    """Why a request stands where it stands, and what would move it on; `held`: what keeps it besides people."""
 
     request_id: str
     status: Status
@@ -86,3 +100,4 @@ class Explanation(Value):
     requirements: tuple[RequirementExplanation, ...]
     digest: str
     reversibility: str | None = None
+    held: tuple[Held, ...] = ()

@@ -17,7 +17,7 @@ from governance.execution import Executor
 from governance.explaining import explain
 from governance.ids import request_key
 from governance.intake import check_actor
-from governance.outcome import Explanation, Preview, RequirementExplanation
+from governance.outcome import Explanation, Held, Preview, RequirementExplanation
 from governance.reading import StateReader, as_of
 from governance.repository import Repository
 from governance.streams import request_stream
@@ -61,7 +61,17 @@ class Questions:
             changed_paths=command.changed_paths,
             drift=command.drift,
             reversibility=request.reversibility,
+            held=self._conditions.held(request, now),
         )
+
+    def held(self, request: MutationRequest | str) -> tuple[Held, ...]:
+        """Return what would keep a request from running now, besides people who have to decide, and until when.
+
+        A freeze, a closed window, a time that has not come, other requests, tokens, checks. Takes an id, or a request
+        itself, so that one that was only simulated (`submit(mode="simulate")`) can be asked about, too.
+        """
+        found = request if isinstance(request, MutationRequest) else self._repository.request(request_key(request))
+        return self._conditions.held(found, self._clock())
 
     def explain(self, request_id: RequestId, *, actor: Actor | None = None) -> Explanation:
         """Return what the request still needs and from whom; with an actor, whether that one may, or why not."""
@@ -72,7 +82,8 @@ class Questions:
         known = tuple(self._with_earliest(request, each, now) for each in explanation.requirements)
         hold = self._executor.hold(request, now) if request.status is Status.APPROVED else None
         text = explanation.text if hold is None else f"nothing is missing, but it may not run now: {hold.because}"
-        return explanation.model_copy(update={"requirements": known, "text": text})
+        held = self._conditions.held(request, now)
+        return explanation.model_copy(update={"requirements": known, "text": text, "held": held})
 
     def _with_earliest(
         self, request: MutationRequest, explained: RequirementExplanation, now: datetime

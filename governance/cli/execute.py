@@ -145,6 +145,7 @@ def _preview(shown: "Preview") -> "RenderableType":
         Text(visible(shown.reason)),
         *([Text(f"way back: {visible(shown.reversibility)}")] if shown.reversibility else []),
         *(Text(visible(each), style="red") for each in problems),
+        *(Text(f"held: {each}", style="yellow") for each in render.held(shown.held)),
         render.heading("What would change"),
         render.indented(render.changes(shown.change_set)),
     )

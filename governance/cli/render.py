@@ -14,7 +14,7 @@ from rich.text import Text
 from governance.cli.text import compact, pretty, short, visible
 from governance.domain.changes import Change
 from governance.domain.request import MutationRequest, OpenedRequirement
-from governance.outcome import Explanation, Outcome, RequirementExplanation
+from governance.outcome import Explanation, Held, Outcome, RequirementExplanation
 
 STATUS_STYLES = {
     "pending": "bold yellow",
@@ -177,7 +177,17 @@ def _who(opened: OpenedRequirement) -> str:
 def standing(explanation: Explanation) -> Text:
     """Return in a sentence why the request stands where it stands, and whether there is a way back."""
     back = f"\nway back: {visible(explanation.reversibility, limit=None)}" if explanation.reversibility else ""
-    return Text(f"{visible(explanation.text, limit=None)}{back}")
+    holds = [f"\nheld: {told}" for told in held(explanation.held) if told not in explanation.text]
+    return Text(f"{visible(explanation.text, limit=None)}{''.join(holds)}{back}")
+
+
+def held(holds: Sequence[Held]) -> list[str]:
+    """Return what would keep a request from running now, and until when at the soonest."""
+    untils = (each.until.isoformat() if each.until else "" for each in holds)
+    return [
+        visible(each.because if until in each.because else f"{each.because}, at the soonest at {until}", limit=None)
+        for each, until in zip(holds, untils, strict=True)
+    ]
 
 
 def outcome(result: Outcome) -> RenderableType:

@@ -1,5 +1,6 @@
 """How commands that ask and run end: what is shown, and which exit code."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from governance.cli.exits import Exit
 from governance.cli.text import visible
 from governance.domain.lifecycle import Status
 from governance.domain.request import MutationRequest, OpenedRequirement
-from governance.outcome import Outcome
+from governance.outcome import Held, Outcome
 from governance.wording import asked_for, who_meets
 
 
@@ -34,8 +35,8 @@ def exit_after_execution(outcome: Outcome) -> Exit:
     return Exit.CONFLICT if request.end_code == "stale" else Exit.REFUSED
 
 
-def submitted_view(outcome: Outcome, *, quiet: bool, dry_run: bool) -> RenderableType:
-    """Return what came of asking: the request, what it would change, and what it waits for."""
+def submitted_view(outcome: Outcome, *, quiet: bool, dry_run: bool, held: Sequence[Held] = ()) -> RenderableType:
+    """Return what came of asking: the request, what it would change, what it waits for, and what would hold it now."""
     request = outcome.request
     if quiet:
         return Text(request.id)
@@ -48,7 +49,12 @@ def submitted_view(outcome: Outcome, *, quiet: bool, dry_run: bool) -> Renderabl
     parts += [render.heading("What would change", f"on version {request.evaluated_version}")]
     parts += [render.indented(render.changes(request.change_set))]
     parts += [Text(f"\nway back: {visible(request.reversibility)}")] if request.reversibility else []
-    return Group(*parts, *_going_on(request, dry_run=dry_run))
+    return Group(*parts, *_going_on(request, dry_run=dry_run), *_held(held))
+
+
+def _held(held: Sequence[Held]) -> list[RenderableType]:
+    told = [render.indented(Text(each, style="yellow")) for each in render.held(held)]
+    return [render.heading("What would hold it now"), *told] if told else []
 
 
 def _going_on(request: MutationRequest, *, dry_run: bool) -> list[RenderableType]:

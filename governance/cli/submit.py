@@ -1,5 +1,6 @@
 """`gov submit` and `gov mutations`: asking for mutations, one or a file of them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from governance.application import Governance
-    from governance.outcome import Outcome
+    from governance.outcome import Held, Outcome
 
 Mutation = Annotated[str | None, typer.Argument(metavar="MUTATION", help="What to do; `gov mutations` lists them.")]
 State = Annotated[str | None, typer.Option("--state", metavar="ID", help="The governed state to change.")]
@@ -161,8 +162,10 @@ def _submit_one(session: Session, asked: dict[str, Any], *, run: bool, dry_run: 
 
     with session.governed(create=True) as governance:
         outcome = ask(governance, asked, run=run, dry_run=dry_run)
+        held = governance.held(outcome.request) if dry_run else ()
     data = {"stored": not dry_run, **outcome_document(outcome)}
-    return Answer(data, lambda: _view(outcome, quiet=quiet, dry_run=dry_run), code_of(outcome, run=run))
+    data |= {"held": [each.model_dump(mode="json") for each in held]} if dry_run else {}
+    return Answer(data, lambda: _view(outcome, held, quiet=quiet, dry_run=dry_run), code_of(outcome, run=run))
 
 
 def ask(governance: "Governance", asked: dict[str, Any], *, run: bool, dry_run: bool) -> "Outcome":
@@ -187,10 +190,10 @@ def code_of(outcome: "Outcome", *, run: bool) -> Exit:
     return exit_after_execution(outcome) if run else exit_after_submission(outcome.request)
 
 
-def _view(outcome: "Outcome", *, quiet: bool, dry_run: bool) -> "RenderableType":
+def _view(outcome: "Outcome", held: "Sequence[Held]", *, quiet: bool, dry_run: bool) -> "RenderableType":
     from governance.cli.results import submitted_view
 
-    return submitted_view(outcome, quiet=quiet, dry_run=dry_run)
+    return submitted_view(outcome, quiet=quiet, dry_run=dry_run, held=held)
 
 
 def _described(name: str, mutation: Any, catalog: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from governance.calendars.calendar import Freeze
 from governance.calendars.keeping import Calendars
 from governance.domain.condition_commands import Hold
 from governance.domain.conditions import (
@@ -20,6 +21,7 @@ from governance.domain.releasing import FREEZE
 from governance.domain.request import MutationRequest, OpenedRequirement
 from governance.domain.requirements import Requirement
 from governance.ids import request_key
+from governance.outcome import Held
 from governance.quotas.keeping import Quotas
 from governance.repository import Repository
 
@@ -72,6 +74,43 @@ class Conditions:
         holds = (self._undone(each) for each in current)
         return next((each for each in holds if each is not None), None)
 
+    def held(self, request: MutationRequest, now: datetime) -> tuple[Held, ...]:
+        """Return what would keep an open request from running now, besides people who have to decide."""
+        if request.behind_glass or request.status not in OPEN:
+            return ()
+        conditions = [each for each in request.current_requirements if not each.is_approval]
+        found = [held for each in conditions if (held := self._held(request, each, now)) is not None]
+        scheduled = any(isinstance(each.asked, ScheduleRequirement) for each in conditions)
+        frozen = self._calendars.look(EVERYTHING).frozen(now)
+        if frozen is not None and not scheduled and not request.outside_windows:
+            found.append(Held(because=_frozen(frozen), until=self._calendars.next_open(None, now)))
+        return tuple(found)
+
+    def _held(self, request: MutationRequest, opened: OpenedRequirement, now: datetime) -> Held | None:
+        because: str | None = None
+        until = self.earliest(request, opened, now)
+        match opened.asked:
+            case ScheduleRequirement():
+                because = None if until == now else self._not_yet(request, opened.asked, now, until)
+            case QuotaRequirement() if opened.status == "open" and until != now:
+                because = f"quota {opened.asked.key} has no {opened.asked.tokens:,} free"
+            case DependencyRequirement():
+                missing, never = self.unmet(opened.asked)
+                because = (never or f"request {missing[0]} is not executed") if missing else None
+            case ExternalCheckRequirement() if opened.status == "open":
+                because = f"check {opened.asked.name} has not said yes"
+        return None if because is None else Held(because=because, until=until, requirement=opened.id)
+
+    def _not_yet(
+        self, request: MutationRequest, asked: ScheduleRequirement, now: datetime, until: datetime | None
+    ) -> str:
+        if asked.not_before is not None and asked.not_before > now:
+            return f"it is not to run before {asked.not_before.isoformat()}"
+        frozen = self._calendars.look(EVERYTHING).frozen(now)
+        if frozen is not None and asked.window in {None, EVERYTHING}:
+            return _frozen(frozen)
+        return self._why(asked.window or EVERYTHING, now, until)
+
     def opens(self, asked: ScheduleRequirement, now: datetime, *, fresh: bool = True) -> datetime | None:
         """Return when the schedule is met at the soonest, not before now; None when that is not in sight.
 
@@ -121,9 +160,8 @@ class Conditions:
         if frozen is None:
             return None
         known = next((each for each in schedules if each.asked == FREEZE), None)
-        until = f"until {frozen.ends.isoformat()}" if frozen.ends else "until it is lifted"
         return Hold(
-            because=f"everything is frozen {until}: {frozen.reason}",
+            because=_frozen(frozen),
             requirement=FREEZE,
             requirement_id=known.id if known is not None else None,
         )
@@ -170,6 +208,11 @@ class Conditions:
         except NotFoundError:
             msg = f"dependency: there is no request {request_id}"
             raise NotFoundError(msg, request=request_id) from None
+
+
+def _frozen(freeze: Freeze) -> str:
+    until = f"until {freeze.ends.isoformat()}" if freeze.ends else "until it is lifted"
+    return f"everything is frozen {until}: {freeze.reason}"
 
 
 def _far_enough(other: MutationRequest, asked: DependencyRequirement) -> bool:

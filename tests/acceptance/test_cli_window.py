@@ -130,3 +130,21 @@ def test_wrong_conditions_are_refused(gov: Gov, requires: list[dict[str, object]
     }  # fmt: skip
     ended = gov("submit", "--file", "-", "--json", stdin=json.dumps(line).encode())
     assert ended.code == 2, ended
+
+
+def test_what_would_hold_a_request_is_shown_by_a_dry_run_a_preview_and_why(gov: Gov) -> None:
+    asked = ("submit", "grant_admin", "--state", "s", "--data", '{"user": "ada"}', "--reason", "r", "--as", "grace")
+    assert gov(*asked, "--dry-run", "--json").json["held"] == []
+    assert "hold it" not in gov(*asked, "--dry-run").out
+    gov("window", "freeze", "all", "--reason", "audit", "--until", "2099-01-01T00:00:00Z", "--as", ROOT)
+    frozen = "everything is frozen until 2099-01-01T00:00:00+00:00: audit"
+    (held,) = gov(*asked, "--dry-run", "--json").json["held"]
+    assert (held["because"], held["until"]) == (frozen, "2099-01-01T00:00:00Z")
+    dry = gov(*asked, "--dry-run").out
+    assert "What would hold it now" in dry
+    assert frozen in " ".join(dry.split())
+    request = gov.id(*asked)
+    for command in ("preview", "why", "show"):
+        assert f"held: {frozen}" in " ".join(gov(command, request).out.split())
+    assert gov("why", request, "--json").json["held"] == [held]
+    assert "held" not in gov("submit", "--json", *asked[1:], "--key", "k").json

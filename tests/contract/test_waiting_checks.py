@@ -286,6 +286,16 @@ def test_checkers_have_names_of_their_own(store_url: str) -> None:
         Governance.open(store_url, mutations=MUTATIONS, checkers=[lambda check: True])  # type: ignore[list-item]
 
 
+def test_check_that_has_not_answered_holds_a_request(opened: Open) -> None:
+    with opened(by_callback()) as gov:
+        request = grant(gov, external_check("scan"))
+        assert [(each.because, each.until, each.requirement) for each in gov.held(request)] == [
+            ("check scan has not said yes", None, "1.1")
+        ]
+        gov.record_check(request, check="scan", passed=True, actor=SCANNER)
+        assert gov.held(request) == ()
+
+
 def test_who_may_answer_for_a_check_is_what_the_directory_says(store_url: str, clock: Clock) -> None:
     given: dict[str, Any] = {"directory": StaticDirectory(roles={"checker": ["olga"]}), "checkers": [by_callback()]}
     with Governance.open(store_url, mutations=MUTATIONS, clock=clock, **given) as gov:

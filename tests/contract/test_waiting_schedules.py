@@ -22,6 +22,7 @@ from governance import (
     approval,
     dependency,
     policy,
+    quota,
     require,
     schedule,
 )
@@ -212,6 +213,63 @@ def test_broken_glass_and_override_run_during_a_freeze(gov: Governance, clock: C
     keeper = Actor(id="olga", roles=("window-override",))
     assert gov.override_window(over, actor=keeper, reason="customer is down").status is Status.APPROVED
     assert gov.execute(over, actor=WORKER).executed
+
+
+def test_what_would_hold_a_request_is_told_before_it_is_asked_for(gov: Governance, clock: Clock) -> None:
+    nightly(gov)
+    later = START + 2 * DAY
+
+    def held(*requires: Any) -> list[tuple[str, datetime | None]]:
+        simulated = gov.submit(
+            GrantAdmin(user="ada"), state_id="s", actor=GRACE, reason="r", requires=requires, mode="simulate"
+        )
+        return [(each.because, each.until) for each in gov.held(simulated)]
+
+    assert held(approval(role="lead")) == []
+    opens = BERLIN_NIGHT + DAY
+    assert held(schedule(window="nightly")) == [(f"calendar nightly is closed until {opens.isoformat()}", opens)]
+    assert held(schedule(not_before=later)) == [(f"it is not to run before {later.isoformat()}", later)]
+    other = grant(gov, "bob", approval(role="lead"))
+    assert held(dependency(other)) == [(f"request {other} is not executed", None)]
+    gov.quotas.define("deploys", limit=1, per=DAY, actor=ROOT)
+    assert held(quota("deploys")) == []
+    grant(gov, "cid", quota("deploys"))
+    gov.run_due()
+    midnight = START.replace(hour=0) + DAY
+    assert held(quota("deploys")) == [("quota deploys has no 1 free", midnight)]
+    gov.calendars.freeze("all", ends=later, reason="audit", actor=ROOT)
+    frozen = f"everything is frozen until {later.isoformat()}: audit"
+    assert held() == [(frozen, later)]
+    assert held(approval(role="lead"), dependency(other)) == [
+        (f"request {other} is not executed", None),
+        (frozen, later),
+    ]
+    opens = BERLIN_NIGHT + 3 * DAY
+    assert held(schedule(window="nightly")) == [
+        (f"calendar nightly is frozen (audit) until {opens.isoformat()}", opens)
+    ]
+    gov.calendars.freeze("all", ends=None, reason="outage", actor=ROOT)
+    assert held() == [("everything is frozen until it is lifted: outage", None)]
+
+
+def test_what_holds_a_request_is_told_by_preview_and_explain_until_nothing_does(gov: Governance, clock: Clock) -> None:
+    request = grant(gov, "ada", approval(role="lead"))
+    gov.calendars.freeze("all", ends=START + HOUR, reason="outage", actor=ROOT)
+    for held in (gov.preview(request).held, gov.explain(request).held, gov.held(request)):
+        assert [(each.until, each.requirement) for each in held] == [(START + HOUR, None)]
+    gov.approve(request, actor=ALAN)
+    assert "frozen" in gov.explain(request).text
+    clock.pass_time(HOUR)
+    assert gov.preview(request).held == gov.explain(request).held == ()
+    gov.calendars.freeze("all", ends=None, reason="outage", actor=ROOT)
+    assert len(gov.held(request)) == 1
+    gov.override_window(gov.execute(request, actor=WORKER).request.id, actor=ROOT, reason="fire")
+    assert gov.held(request) == ()
+    glass = grant(gov, "bob", approval(role="lead"))
+    gov.break_glass(glass, actor=Actor(id="nora", roles=("break-glass",)), reason="fire")
+    assert gov.held(glass) == ()
+    gov.execute(glass, actor=WORKER)
+    assert gov.held(glass) == (), "what has run waits for nothing"
 
 
 def test_who_may_override_is_what_the_directory_says(store_url: str, clock: Clock) -> None:
