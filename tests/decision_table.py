@@ -22,6 +22,9 @@ from governance.domain.commands import (
 )
 from governance.domain.condition_commands import OverrideWindow, RecordCheck
 from governance.domain.decider import decide
+from governance.domain.effect_commands import DropEffect, RetryEffect
+from governance.domain.effect_events import EffectDelivered, EffectDropped, EffectFailed
+from governance.domain.effects import RecordedEffect
 from governance.domain.events import (
     Approved,
     Canceled,
@@ -35,7 +38,19 @@ from governance.domain.events import (
 from governance.domain.lifecycle import Status
 from governance.domain.requirements import Approver
 from governance.domain.terms import RejectionReason
-from tests.cases import GRACE, HOUR, OTHER_ID, ROOT, START, evaluation, executed, granted, requirement_of, submitted
+from tests.cases import (
+    GRACE,
+    HOUR,
+    OTHER_ID,
+    REQUEST_ID,
+    ROOT,
+    START,
+    evaluation,
+    executed,
+    granted,
+    requirement_of,
+    submitted,
+)
 from tests.spec import LATER, Told, by, fold
 
 DELEGATOR = Actor(id="leslie", roles=("lead",))
@@ -52,6 +67,7 @@ ACTORS: dict[str, Actor] = {
 }
 LEADS = approval(role="lead", quorum=2, expires_after=HOUR)
 CTO = approval(role="cto", step=2)
+EFFECT = RecordedEffect(id=f"{REQUEST_ID}:0", contract="mail", contract_version=1, payload={"to": "ada"})
 ACTIONS: dict[str, Callable[[Actor, str], Command]] = {
     "approve": lambda actor, key: Approve(actor=actor, requirement=key),
     "reject": lambda actor, key: Reject(actor=actor, requirement=key, rejection=RejectionReason(message="no")),
@@ -73,6 +89,8 @@ ACTIONS: dict[str, Callable[[Actor, str], Command]] = {
     "supersede": lambda actor, key: Supersede(actor=actor, by=OTHER_ID),
     "expire": lambda actor, key: Expire(actor=actor),
     "execute": lambda actor, key: Execute(actor=actor, evaluation=evaluation(verdicts=None)),
+    "retry effect": lambda actor, key: RetryEffect(actor=actor, effect=EFFECT.id, reason="they are back"),
+    "drop effect": lambda actor, key: DropEffect(actor=actor, effect=EFFECT.id, reason="sent by hand"),
 }
 History = Sequence[RequestEvent | Told]
 
@@ -96,6 +114,9 @@ def situations() -> dict[str, tuple[History, str, datetime]]:
     direct = submitted()
     glass = GlassBroken(reason="fire", requirements=("1.1", "1.2"), review_until=START + 9 * HOUR)
     broken: History = (*asked, by(ACTORS["holder of break-glass"], glass), Approved(round=1))
+    mailing: History = (*direct, executed().model_copy(update={"effects": (EFFECT,)}))
+    parked = EffectFailed(effect_id=EFFECT.id, attempt=9, handler="mail", error="ConnectionError: no")
+    delivered = EffectDelivered(effect_id=EFFECT.id, attempt=1, handler="mail")
     failed = ExecutionFailed(attempt=3, error="ValueError: no", final=True)
     return {
         "pending, requirement open": (pending, "1.1", LATER),
@@ -105,6 +126,10 @@ def situations() -> dict[str, tuple[History, str, datetime]]:
         "approved": (direct, "1.1", LATER),
         "approved behind broken glass": (broken, "1.1", LATER),
         "executed": ((*direct, executed()), "1.1", LATER),
+        "executed, its effect waits": (mailing, "1.1", LATER),
+        "executed, its effect is parked": ((*mailing, parked), "1.1", LATER),
+        "executed, its effect was delivered": ((*mailing, delivered), "1.1", LATER),
+        "executed, its effect was dropped": ((*mailing, EffectDropped(effect_id=EFFECT.id, reason="no")), "1.1", LATER),
         "compensated": ((*direct, executed(), Compensated(by=OTHER_ID, kind="restore", version=2)), "1.1", LATER),
         "rejected": ((*pending, Rejected(code="approval-rejected", reason="no")), "1.1", LATER),
         "canceled": ((*pending, Canceled()), "1.1", LATER),
@@ -162,6 +187,7 @@ Every situation of a request × actor × action, and what comes of it. A word is
 `error.rule`, and then nothing has changed.
 
 The request asks for two people with the role `lead` within an hour (step 1), then for one with the role `cto` (step 2).
-Alan has said yes; Leslie, a lead, lets Dorothy (the delegate) decide in her place. The action names the requirement.
+Alan has said yes; Leslie, a lead, lets Dorothy (the delegate) decide in her place. The action names the requirement,
+or the effect that the execution has recorded, where it has recorded one.
 
 This page is the data of a test: each cell is run, and a cell that is missing or wrong fails it."""

@@ -38,5 +38,20 @@ def test_what_has_ended_is_only_spoken_of() -> None:
             assert allowed == {"comment"}
 
 
+def test_effects_are_for_administrators_and_only_until_they_are_settled() -> None:
+    for situation, actor, outcomes in rows():
+        cells = dict(zip(ACTIONS, outcomes, strict=True))
+        retried, dropped = cells["retry effect"], cells["drop effect"]
+        if "effect" not in situation:
+            ran = situation in {"executed", "compensated"}
+            assert retried == dropped == ("*not-found*" if ran else "*life-cycle*")
+        elif "delivered" in situation:
+            assert retried == dropped == "*effect-settled*"
+        elif actor == "administrator":
+            assert (retried, dropped) == ("stays", "*effect-settled*" if "dropped" in situation else "stays")
+        else:
+            assert retried == "*not-authorized*"
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
