@@ -9,6 +9,7 @@ from governance.batching import Batch, Batches, BatchItem
 from governance.domain.actors import Actor
 from governance.domain.commands import SubmitBatch
 from governance.ids import request_key
+from governance.intake import check_actor
 
 
 class BatchCommands:
@@ -56,8 +57,10 @@ class BatchCommands:
         """Execute a batch. Called again after a crash, it goes on where it was; it never executes a request twice.
 
         Atomic: every request has to be approved, else InvalidTransitionError; if one cannot be executed, none is, and
-        that one says why. In order: when one fails, the executed ones are compensated, newest first, each step
-        recorded; what cannot be put right automatically is named in the batch. Raises ConcurrencyError when somebody
-        else interferes.
+        that one says why. In order: nothing is begun while one is not approved (InvalidTransitionError), and nothing
+        goes on once one has ended; when one fails, the executed ones are compensated, newest first, each step recorded;
+        what cannot be put right automatically is named in the batch. Raises ConcurrencyError when somebody else
+        interferes.
         """
+        check_actor(actor)
         return self._batch_executor.execute(request_key(batch_id), actor)

@@ -27,7 +27,7 @@ from governance.domain.errors import (
     OutcomeUnknownError,
     StoreUnavailableError,
 )
-from governance.domain.lifecycle import Status, check_command
+from governance.domain.lifecycle import OPEN, Status, check_command
 from governance.domain.request import MutationRequest
 from governance.domain.state import StateVersion
 from governance.domain.terms import Drift
@@ -135,9 +135,8 @@ class BatchExecutor:
         changed = (each.changed_at for each in states.values() if each.changed_at is not None)
         now = max(self._clock(), *(each.updated_at for each in batch.requests), *changed)
         together = self._prepare_together(batch.requests, states, actor, now)
-        if together.failed is not None and not fresh:
-            return None
-        return self._append_together(batch, together, actor, now)
+        refuted = together.failed is not None and not fresh
+        return None if refuted else self._append_together(batch, together, actor, now)
 
     def _states(self, requests: Iterable[MutationRequest], *, fresh: bool) -> dict[str, StateVersion]:
         states: dict[str, StateVersion] = {}
@@ -179,7 +178,7 @@ class BatchExecutor:
 
     def _in_order(self, batch: Batch, actor: Actor) -> BatchOutcome:
         outcomes: list[Outcome] = []
-        state = batch.state
+        state = self._begun(batch, actor)
         for request in batch.requests if state.failed_request is None else ():
             if request.resulting_version is not None:
                 continue
@@ -192,6 +191,19 @@ class BatchExecutor:
             self._record(state, BatchExecuted(), actor)
             return self._outcome(batch.id, tuple(outcomes))
         return self._outcome(batch.id, tuple(outcomes), self._put_right(state, actor))
+
+    def _begun(self, batch: Batch, actor: Actor) -> BatchState:
+        """Return the batch, failed if one of it has ended; refuse to begin before all of it is approved."""
+        if batch.state.failed_request is not None:
+            return batch.state
+        ended = next((each for each in batch.requests if each.status not in {*OPEN, Status.EXECUTED}), None)
+        if ended is not None:
+            why = clean(ended.ended_because or f"it is {ended.status}")
+            return self._record_failure(batch.state, ended, why, actor)
+        if all(each.resulting_version is None for each in batch.requests):
+            for each in batch.requests:
+                check_command("execute", each.status, each.id)
+        return batch.state
 
     def _one(self, request: MutationRequest, actor: Actor) -> tuple[Outcome | None, str | None]:
         hold = self._executor.hold(request, self._clock())

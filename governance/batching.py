@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
+from itertools import islice
 from typing import Any
 
 from pydantic import ConfigDict
@@ -81,9 +82,12 @@ class Batches:
 
     def submit(self, items: Iterable[BatchItem | Mapping[str, Any]], asked: SubmitBatch) -> Batch:
         """Return the new batch, all of it stored in one transaction, or the earlier one of the same key."""
-        given = [_completed(item, asked.actor, asked.reason) for item in items]
+        if not isinstance(items, Iterable):
+            msg = f"items: {type(items).__name__} does not hold items"
+            raise InputError(msg, field="items")
+        given = [_completed(item, asked.actor, asked.reason) for item in islice(items, MAX_ITEMS + 1)]
         if not 1 <= len(given) <= MAX_ITEMS:
-            msg = f"items: a batch has 1 to {MAX_ITEMS:,} items, not {len(given):,}"
+            msg = f"items: a batch has 1 to {MAX_ITEMS:,} items, and these are {'more' if given else 'none'}"
             raise InputError(msg, field="items")
         lost: ConcurrencyError | None = None
         for _ in attempts(self._budget_seconds):

@@ -5,11 +5,11 @@ from typing import Literal
 
 from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.compensation import Restore, check_compensable
-from governance.domain.errors import InputError, NotReversibleError
+from governance.domain.errors import ConfigurationError, InputError, NotReversibleError, UnknownMutationError
 from governance.domain.mutations import Mutation
 from governance.domain.request import MutationRequest
 from governance.domain.terms import CompensationKind, CompensationLink
-from governance.domain.values import clean
+from governance.domain.values import clean, error_text
 from governance.execution import Executor
 from governance.intake import Submission
 
@@ -78,17 +78,33 @@ def _inverse(original: MutationRequest, catalog: Catalog, executor: Executor) ->
     try:
         inverse = executed.inverse(catalog.read(before), catalog.read(after))
     except Exception as error:
-        msg = f"{original.mutation.type} of request {original.id} has no inverse: {type(error).__name__}: {error}"
-        raise NotReversibleError(clean(msg), request=original.id, mutation=original.mutation.type) from error
+        raise _no_inverse(original, error_text(error)) from error
     if inverse is None:
         msg = (
             f"{original.mutation.type} of request {original.id} declares no inverse; "
             "give a corrective mutation, or restore the earlier value"
         )
         raise NotReversibleError(msg, request=original.id, mutation=original.mutation.type)
-    if isinstance(inverse, Mutation):
+    return _usable(inverse, original, catalog)
+
+
+def _usable(inverse: object, original: MutationRequest, catalog: Catalog) -> AnyMutation:
+    """Return what `inverse` gave; NotReversibleError when it is no mutation of that state, or none that can be kept."""
+    if not isinstance(inverse, Mutation):
+        raise _no_inverse(original, f"it gave {type(inverse).__name__}, which is not a mutation")
+    try:
+        if catalog.state_type(type(inverse)) != original.state_type:
+            raise _no_inverse(original, f"{inverse.mutation_type} does not change a {original.state_type}")
         catalog.learn(inverse)
+        catalog.store(inverse)
+    except (ConfigurationError, InputError, UnknownMutationError) as error:
+        raise _no_inverse(original, error_text(error)) from error
     return inverse
+
+
+def _no_inverse(original: MutationRequest, why: str) -> NotReversibleError:
+    msg = f"{original.mutation.type} of request {original.id} has no inverse: {why}"
+    return NotReversibleError(clean(msg), request=original.id, mutation=original.mutation.type)
 
 
 def _result(original: MutationRequest) -> int:

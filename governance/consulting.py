@@ -12,7 +12,7 @@ from governance.domain.catalog import AnyMutation, Catalog
 from governance.domain.errors import GovernanceError, PolicyConflictError
 from governance.domain.policies import Answer, Context, Policy, PolicySet, ReadState
 from governance.domain.terms import Verdict
-from governance.domain.values import clean
+from governance.domain.values import clean, error_text
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class Consultation:
             code = "policy-nonsense" if str(error).startswith("it answered") else "policy-error"
             verdict = _denied(policy, code, f"{type(error).__name__}: {error}")
         except Exception as error:
-            verdict = _denied(policy, "policy-error", f"it raised {type(error).__name__}: {error}")
+            verdict = _denied(policy, "policy-error", f"it raised {error_text(error)}")
         took = perf_counter() - started
         if verdict is not None and took > self._timeout(policy):
             verdict = self._late(policy, took)

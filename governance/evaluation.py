@@ -22,7 +22,7 @@ from governance.domain.request import MutationRequest
 from governance.domain.resolution import denials
 from governance.domain.state import StateVersion
 from governance.domain.terms import Verdict
-from governance.domain.values import Id, clean
+from governance.domain.values import Id, clean, error_text
 from governance.settings import Settings
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Evaluator:
             return reads, ()
         errors = _call(lambda: mutation.validate_on(self._catalog.read(state)))
         if isinstance(errors, str) or not isinstance(errors, Sequence) or not all(isinstance(e, str) for e in errors):
-            msg = f"validate_on returned {errors!r}, not a list of texts"
+            msg = f"validate_on returned {_shown(errors)}, not a list of texts"
             raise UserCodeError(msg)
         return reads, tuple(clean(each) for each in errors)
 
@@ -215,8 +215,7 @@ def _call(function: Callable[[], T]) -> T:
     except GovernanceError as error:
         raise UserCodeError(str(error)) from error
     except Exception as error:
-        msg = f"{type(error).__name__}: {error}"
-        raise UserCodeError(msg) from error
+        raise UserCodeError(error_text(error)) from error
 
 
 def _pointers(paths: object) -> tuple[str, ...] | None:
@@ -224,8 +223,15 @@ def _pointers(paths: object) -> tuple[str, ...] | None:
         return None
     if isinstance(paths, list | tuple) and all(isinstance(each, str) and each.startswith("/") for each in paths):
         return tuple(paths)
-    msg = f"reads() returned {paths!r}, not a list of JSON Pointers such as '/admins'"
+    msg = f"reads() returned {_shown(paths)}, not a list of JSON Pointers such as '/admins'"
     raise UserCodeError(msg)
+
+
+def _shown(answer: object) -> str:
+    try:
+        return repr(answer)
+    except Exception:
+        return f"a {type(answer).__name__}"
 
 
 def _recorded(effect: object, effect_id: str) -> RecordedEffect:

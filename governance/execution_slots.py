@@ -42,14 +42,25 @@ class ExecutionSlots:
                 return
             turn = Event()
             self._waiting.append(turn)
-        if turn.wait(max(0.0, until - monotonic())):
-            return
+        try:
+            if turn.wait(max(0.0, until - monotonic())):
+                return
+        except BaseException:  # the program is being stopped; a slot that was given meanwhile is for the next
+            self._leave(turn)
+            raise
         with self._lock:
             if turn.is_set():  # given at the last moment
                 return
             self._waiting.remove(turn)
         msg = f"{self._limit} executions run already, which is the limit, and none ended within the time budget"
         raise BusyError(msg, limit=self._limit)
+
+    def _leave(self, turn: Event) -> None:
+        with self._lock:
+            if not turn.is_set():
+                self._waiting.remove(turn)
+                return
+        self._give_back()
 
     def _give_back(self) -> None:
         with self._lock:

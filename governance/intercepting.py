@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from governance.appending import Append
 from governance.domain.actors import Actor
 from governance.domain.catalog import AnyMutation, Catalog
@@ -14,7 +16,7 @@ from governance.domain.lifecycle import check_command
 from governance.domain.mutations import Mutation
 from governance.domain.request import MutationRequest
 from governance.domain.terms import InterceptorStage
-from governance.domain.values import Value, clean
+from governance.domain.values import Id, Value, clean, error_text, first_problem
 from governance.event_store.log import EventLog
 from governance.ids import new_id
 from governance.outcome import Outcome
@@ -22,6 +24,7 @@ from governance.repository import Repository
 from governance.retrying import attempts
 
 R = TypeVar("R")
+_NAME: TypeAdapter[str] = TypeAdapter(Id)
 _log = logging.getLogger("governance")
 
 
@@ -101,7 +104,7 @@ class Interceptors:
         try:
             result = run()
         except BaseException as error:
-            self._leave(entered, {}, clean(str(error) or type(error).__name__))
+            self._leave(entered, {}, clean(str(error)) if isinstance(error, GovernanceError) else error_text(error))
             raise
         self._leave(entered, {each.request.id: each for each in outcomes(result)}, "what it belongs to did not run")
         return result
@@ -116,7 +119,7 @@ class Interceptors:
                 try:
                     each.before(call)
                 except BaseException as error:
-                    reason = f"interceptor {each.name} blocked it: {_told(error)}"
+                    reason = f"interceptor {each.name} blocked it: {error_text(error)}"
                     self._leave(entered, {}, reason)
                     if not isinstance(error, Exception):  # the program is being stopped
                         raise
@@ -126,17 +129,21 @@ class Interceptors:
         return entered
 
     def _leave(self, entered: Sequence[Entered], outcomes: Mapping[str, Outcome], reason: str) -> None:
+        """Call the last hook of all that were let through; what stops the program is raised when all have been."""
+        stopped: BaseException | None = None
         for call, passed in reversed(entered):
-            outcome = outcomes.get(call.request.id)
-            stage, hook = _hook(call, outcome, reason)
+            stage, hook = _hook(call, outcomes.get(call.request.id), reason)
             failures = []
             for each in reversed(passed):
                 try:
                     hook(each)
-                except Exception as error:
-                    failures.append(InterceptorFailed(interceptor=each.name, stage=stage, error=_told(error)))
+                except BaseException as error:
+                    stopped = stopped or (None if isinstance(error, Exception) else error)
+                    failures.append(InterceptorFailed(interceptor=each.name, stage=stage, error=error_text(error)))
             if failures:
                 self._record(call, failures)
+        if stopped is not None:
+            raise stopped
 
     def _record(self, call: Call, failures: Sequence[InterceptorFailed]) -> None:
         """Put the failures into the request's stream; what cannot be stored is logged, for the outcome stands."""
@@ -177,13 +184,22 @@ def _checked(given: Iterable[Interceptor]) -> list[Interceptor]:
         if not isinstance(each, Interceptor):
             msg = f"interceptors: {type(each).__name__} is not an Interceptor"
             raise ConfigurationError(msg)
-        each.name = each.name or type(each).__name__
+        each.name = _name(each)
     names = [each.name for each in ordered]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:
         msg = f"interceptors: two are named {min(doubled)}; set a name on one of them"
         raise ConfigurationError(msg, interceptor=min(doubled))
     return sorted(ordered, key=lambda each: each.order)
+
+
+def _name(interceptor: Interceptor) -> str:
+    try:
+        return _NAME.validate_python(interceptor.name or type(interceptor).__name__, strict=True)
+    except ValidationError as error:
+        problem = first_problem(error, "name").message
+        msg = f"interceptors: {type(interceptor).__name__} has no usable name: {problem}"
+        raise ConfigurationError(msg) from None
 
 
 def _types(interceptor: Interceptor, catalog: Catalog) -> frozenset[str] | None:
@@ -200,7 +216,3 @@ def _types(interceptor: Interceptor, catalog: Catalog) -> frozenset[str] | None:
 def _type(mutation: Any) -> str:
     is_class = isinstance(mutation, type) and issubclass(mutation, Mutation)
     return mutation.mutation_type if is_class else str(mutation)
-
-
-def _told(error: BaseException) -> str:
-    return clean(f"{type(error).__name__}: {error}")

@@ -3,7 +3,7 @@
 from copy import copy
 
 from tests.naive_drift import Batch, Request, Value, World, runnable
-from tests.naive_model import RefusedError
+from tests.naive_model import OPEN, RefusedError
 
 
 class Batching(World):
@@ -74,6 +74,13 @@ class Batching(World):
         batch.status, batch.failed = "executed", None
 
     def in_order(self, batch: Batch) -> None:
+        ended = [each for each in batch.requests if each.status not in {*OPEN, "executed"}]
+        if ended:
+            batch.status, batch.failed = "failed", ended[0]
+            return
+        if all(each.result is None for each in batch.requests):
+            for each in batch.requests:
+                runnable(each)
         for each in batch.requests:
             if each.result is None and not self.ran(each):
                 batch.status, batch.failed = "failed", each

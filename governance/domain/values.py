@@ -118,6 +118,14 @@ def clean(text: str) -> str:
     return storable if len(storable) <= MAX_TEXT_CHARS else f"{storable[: MAX_TEXT_CHARS - 1]}…"
 
 
+def error_text(error: BaseException) -> str:
+    """Return type and words of an error that user code raised, in storable form; of one without words the type."""
+    try:
+        return clean(f"{type(error).__name__}: {error}")
+    except Exception:
+        return f"{type(error).__name__}, which cannot say why"
+
+
 def _printable_id(text: str) -> str:
     if not text.strip():
         msg = "must not be blank"

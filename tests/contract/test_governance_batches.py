@@ -1,6 +1,7 @@
 """Batches on both databases: all or nothing, or in order with what was done put right."""
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -78,6 +79,9 @@ def test_items_may_be_values_and_say_their_own_reason(gov: Governance) -> None:
         ([item(0), item(1, idempotency_key="k")], InputError, "items.idempotency_key"),
         ([item(0), item(1, metadata={"x": float("nan")})], InputError, "metadata.x"),
         (["nothing"], InputError, "items"),
+        (None, InputError, "items"),
+        (5, InputError, "items"),
+        (repeat(item(0)), InputError, "items"),
         ([item(0), item(1, requires=(approval(actor="grace"),))], ConfigurationError, None),
         ([item(0), item(1, expected_version=7)], StaleError, None),
         ([item(number) for number in range(1001)], InputError, "items"),
@@ -204,6 +208,43 @@ def test_what_cannot_be_put_right_is_named_and_left_to_somebody(gov: Governance)
     assert (failure.by, failure.owner) == (None, "grace")
     assert list(outcome.batch.state.compensations) == [batch.requests[1].id]
     assert statuses(outcome.batch) == ["executed", "compensated", "rejected"]
+
+
+def test_batch_in_order_is_not_begun_before_all_of_it_is_approved(gov: Governance) -> None:
+    batch = gov.submit_batch([item(0), item(1, requires=LEAD)], atomic=False, actor=GRACE, reason="quarterly")
+    head = gov.log.head()
+    with pytest.raises(InvalidTransitionError, match="pending"):
+        gov.execute_batch(batch.id, actor=WORKER)
+    assert gov.log.head() == head
+    gov.approve(batch.requests[1].id, actor=ALAN)
+    assert gov.execute_batch(batch.id, actor=WORKER).executed
+
+
+def test_batch_in_order_does_nothing_only_to_undo_it_when_one_of_it_has_ended(gov: Governance) -> None:
+    batch = asked(gov, atomic=False)
+    gov.cancel(batch.requests[2].id, actor=GRACE)
+    outcome = gov.execute_batch(batch.id, actor=WORKER)
+    assert (outcome.executed, outcome.failed, outcome.compensations) == (False, batch.requests[2].id, ())
+    assert (outcome.batch.status, statuses(outcome.batch)) == ("failed", ["approved", "approved", "canceled"])
+
+
+def test_batch_of_which_one_was_put_right_before_is_no_success(gov: Governance) -> None:
+    batch = asked(gov, atomic=False)
+    for number in (0, 1):
+        gov.execute(batch.requests[number].id, actor=WORKER)
+    gov.compensate_automatically(batch.requests[1].id, reason="wrong", key="k")
+    outcome = gov.execute_batch(batch.id, actor=WORKER)
+    assert (outcome.executed, outcome.failed) == (False, batch.requests[1].id)
+    assert (statuses(outcome.batch), values(gov)) == (["compensated", "compensated", "approved"], [0, 0, 0])
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("actor", ["grace", None, 5])
+def test_only_an_actor_executes_a_batch(gov: Governance, atomic: bool, actor: Any) -> None:
+    batch = asked(gov, atomic=atomic)
+    with pytest.raises(InputError) as caught:
+        gov.execute_batch(batch.id, actor=actor)
+    assert (caught.value.ids["field"], statuses(gov.batch(batch.id))) == ("actor", ["approved"] * 3)
 
 
 def test_batch_goes_on_after_what_was_executed_before(gov: Governance) -> None:

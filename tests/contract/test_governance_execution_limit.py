@@ -103,10 +103,12 @@ def test_hot_state_does_not_starve_others_where_a_worker_executes(store_url: str
         stop = threading.Event()
         worker = threading.Thread(target=Worker(gov, engines=gov.engines).run, args=(stop,))
         worker.start()
-        while any(gov.request(each).status is not Status.EXECUTED for each in requests):
-            time.sleep(0.02)
-        stop.set()
-        worker.join()
+        try:
+            while any(gov.request(each).status is not Status.EXECUTED for each in requests):
+                time.sleep(0.02)
+        finally:
+            stop.set()
+            worker.join()
         last = [gov.history(each)[-1].position or 0 for each in requests]
         assert last[:60] == sorted(last[:60]), "those of one state run in the order of their approval"
         assert max(last[60:]) < last[59], "those of other states do not wait for all of them"
@@ -139,6 +141,28 @@ def test_who_waits_in_vain_is_told_and_keeps_no_place() -> None:
         assert (caught.value.rule, caught.value.ids) == ("busy", {"limit": "1"})
     with slots.taken():
         pass
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_who_is_stopped_while_waiting_keeps_no_slot(monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+    slots = ExecutionSlots(1, 0.01)
+
+    class Stopped(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if given:
+                slots._give_back()  # at the very moment
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("governance.execution_slots.Event", Stopped)
+    slots._take(0.0)
+    with pytest.raises(KeyboardInterrupt), slots.taken():
+        pass
+    monkeypatch.undo()
+    if not given:
+        slots._give_back()
+    for _ in range(2):
+        with slots.taken():
+            pass
 
 
 def test_slot_comes_back_after_an_error() -> None:

@@ -25,15 +25,24 @@ pytestmark = pytest.mark.as_application
 Told = list[tuple[str, ...]]
 
 
+class MuteError(Exception):
+    """Cannot even say what is wrong."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
 class Telling(Interceptor):
     """Tells what it is called for, and raises where it is told to."""
 
-    def __init__(self, told: Told, name: str, order: int = 0, mutations: Any = None, raises: str = "") -> None:
+    def __init__(self, told: Told, name: str, order: int = 0, mutations: Any = None, raises: str = "",
+                 error: BaseException | None = None) -> None:  # fmt: skip
         self._told = told
         self.name = name
         self.order = order
         self.mutations = mutations
         self._raises = raises
+        self._error = error or OSError(f"no {raises}")
 
     def before(self, call: Call) -> None:
         self._tell("before", call.actor.id)
@@ -51,8 +60,7 @@ class Telling(Interceptor):
     def _tell(self, hook: str, what: str) -> None:
         self._told.append((self.name, hook, what))
         if self._raises == hook:
-            msg = f"no {hook}"
-            raise OSError(msg)
+            raise self._error
 
 
 Open = Callable[..., tuple[Governance, Told]]
@@ -215,6 +223,39 @@ def test_program_that_is_stopped_closes_what_it_opened(opened: Open) -> None:
         Add.apply = original  # type: ignore[method-assign]
     assert [each[1] for each in told] == ["before", "blocked"]
     assert gov.request(request).status is Status.APPROVED
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), GeneratorExit()])
+def test_program_that_is_stopped_afterwards_is_recorded_and_keeps_no_other_from_its_work(
+    opened: Open, error: BaseException
+) -> None:
+    gov, told = opened({"name": "first"}, {"name": "second", "order": 1, "raises": "after", "error": error})
+    request = asked(gov)
+    with pytest.raises(type(error)):
+        gov.execute(request, actor=WORKER)
+    assert [each[:2] for each in told[2:]] == [("second", "after"), ("first", "after")]
+    recorded = gov.history(request)[-1].event
+    assert isinstance(recorded, InterceptorFailed)
+    assert (recorded.interceptor, gov.request(request).status) == ("second", Status.EXECUTED)
+
+
+@pytest.mark.parametrize("raises", ["before", "after"])
+def test_error_without_words_blocks_or_is_recorded_like_any_other(opened: Open, raises: str) -> None:
+    gov, told = opened({"name": "first"}, {"name": "mute", "order": 1, "raises": raises, "error": MuteError()})
+    request = asked(gov)
+    if raises == "before":
+        with pytest.raises(InterceptedError, match="MuteError"):
+            gov.execute(request, actor=WORKER)
+    else:
+        assert gov.execute(request, actor=WORKER).executed
+        assert "MuteError" in str(gov.history(request)[-1].event)
+    assert told[-1][:2] == ("first", "blocked" if raises == "before" else "after")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 201, "  ", 5])
+def test_interceptor_that_cannot_be_named_in_the_log_is_refused_at_opening(opened: Open, name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="name"):
+        opened({"name": name})
 
 
 def test_what_cannot_be_an_interceptor_is_refused_at_opening(store_url: str) -> None:

@@ -81,6 +81,15 @@ def _raise(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
+class MuteError(Exception):
+    """Cannot even say what is wrong."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
 def _endless(*_: object) -> object:
     return _endless()
 
@@ -107,6 +116,12 @@ BAD: dict[str, dict[str, Callable[..., Any]]] = {
     "apply raises": {"apply": _raise(ZeroDivisionError("no"))},
     "apply raises one of ours": {"apply": _raise(GovernanceError("no"))},
     "apply raises with what cannot be stored": {"apply": _raise(ValueError("\0 \ud800" + "x" * 20_000))},
+    "apply raises what cannot say why": {"apply": _raise(MuteError())},
+    "validate_on raises what cannot say why": {"validate_on": _raise(MuteError())},
+    "validate_on returns what cannot be shown": {"validate_on": lambda *_: MuteError()},
+    "effects raises what cannot say why": {"effects": _raise(MuteError())},
+    "reads raises what cannot say why": {"reads": _raise(MuteError())},
+    "reads returns what cannot be shown": {"reads": lambda *_: MuteError()},
     "apply never ends": {"apply": _endless},
     "apply returns nothing": {"apply": lambda *_: None},
     "apply returns a dictionary": {"apply": lambda *_: {"names": []}},
@@ -169,7 +184,14 @@ def test_preview_of_a_mutation_that_misbehaves_says_so(gov: Governance, case: st
 
 
 @pytest.mark.parametrize(
-    "inverse", [_raise(KeyError("x")), lambda *_: "text", lambda *_: Roles(), lambda *_: GrantAdmin(user="x")]
+    "inverse",
+    [
+        _raise(KeyError("x")),
+        _raise(MuteError()),
+        lambda *_: "text",
+        lambda *_: Roles(),
+        lambda *_: GrantAdmin(user="x"),
+    ],
 )
 def test_inverse_that_misbehaves_is_refused_by_one_of_our_errors(gov: Governance, inverse: Callable[..., Any]) -> None:
     request = submit_odd(gov)
