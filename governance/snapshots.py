@@ -17,7 +17,7 @@ from governance.domain.snapshot import request_from, snapshot_of
 from governance.domain.story import Decision
 from governance.domain.telling import decision_of
 from governance.event_store.log import EventLog, Stored, translated_errors
-from governance.event_store.snapshots import Snapshot
+from governance.event_store.snapshots import Snapshot, SnapshotTable
 
 SHORT: Final = 24
 """Streams of fewer events are folded: that takes no longer than finding a snapshot and reading it."""
@@ -30,7 +30,6 @@ class Snapshots:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._table = log.event_recorder.snapshots()
 
     def loaded(self, stream: str, folded: Callable[[], MutationRequest]) -> MutationRequest:
         """Return the request of a stream; `folded` gives it as all of its events have made it."""
@@ -46,10 +45,13 @@ class Snapshots:
         self._store(stream, request, code, found)
         return request
 
+    def _table(self) -> SnapshotTable:
+        return self._log.event_recorder.snapshots()  # asked each time, for a forked process has another
+
     def _found(self, stream: str) -> Snapshot | None:
         try:
             with translated_errors():
-                return self._table.find(stream)
+                return self._table().find(stream)
         except (GovernanceError, ValueError):
             return None
 
@@ -73,7 +75,7 @@ class Snapshots:
             return
         snapshot = Snapshot(stream, request.version, request.position, code, body)
         with suppress(GovernanceError), translated_errors():
-            self._table.put(snapshot, instead_of=found.version if found is not None else 0)
+            self._table().put(snapshot, instead_of=found.version if found is not None else 0)
 
 
 def check_gapless(news: Sequence[Recorded], after: int) -> Sequence[Recorded]:

@@ -7,7 +7,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from governance.event_store.connect import open_recorder
-from governance.event_store.postgres import PostgresStatements
+from governance.event_store.postgres_statements import PostgresStatements
 from governance.event_store.recorder import EventRecorder
 from governance.event_store.sqlite import _ENDING
 from tests.contract.test_recorder_schema import run_sql

@@ -1,9 +1,10 @@
 """Long requests from snapshots: whatever is there, damaged, outdated or missing, it is what the events have made."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -213,7 +214,7 @@ def looked_slowly(url: str, request_id: str) -> int:
             reach("stored")
 
         assert gov._repository._snapshots is not None
-        gov._repository._snapshots._table = _Slow(table, slowly)  # type: ignore[assignment]
+        gov._repository._snapshots._table = lambda: _Slow(table, slowly)  # type: ignore[method-assign,assignment,return-value]
         return gov.request(request_id).version
 
 
@@ -236,6 +237,24 @@ def test_program_killed_around_storing_a_snapshot_leaves_all_or_none_of_it(
     assert (snapshot(store_url, waiting) is not None) == (point == "stored")
     assert looked(store_url, waiting)["version"] == LONG
     assert from_snapshot(store_url, waiting)
+
+
+def test_forked_child_reads_and_stores_snapshots_on_connections_of_its_own(
+    kept: str, store_url: str, fresh: Governance
+) -> None:
+    assert fresh.request(kept).version == LONG
+    with opened(store_url) as gov:
+        other = long_request(gov, "d")
+    child = os.fork()
+    if child == 0:
+        stored = 1
+        with suppress(Exception):
+            stored = int(fresh.request(other).version != LONG)
+            fresh.close()
+        os._exit(stored)
+    assert fresh.request(kept).decisions[0].code == "Created"
+    assert os.waitpid(child, 0)[1] == 0
+    assert from_snapshot(store_url, other)
 
 
 @contextmanager
