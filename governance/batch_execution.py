@@ -21,6 +21,7 @@ from governance.domain.batch_events import (
 )
 from governance.domain.errors import (
     ConcurrencyError,
+    ExecutionInDoubtError,
     GovernanceError,
     InvalidTransitionError,
     NotDueError,
@@ -41,8 +42,8 @@ from governance.repository import Repository
 from governance.retrying import attempts
 from governance.streams import batch_stream
 
-NOT_OF_THE_ITEM = (ConcurrencyError, StoreUnavailableError, OutcomeUnknownError)
-"""Errors that say nothing about a request: nothing is recorded, and calling again goes on."""
+NOT_OF_THE_ITEM = (ConcurrencyError, StoreUnavailableError, OutcomeUnknownError, ExecutionInDoubtError)
+"""Errors that do not say that a request failed: nothing is recorded, and calling again goes on."""
 
 
 class BatchOutcome(Value):
@@ -105,9 +106,7 @@ class BatchExecutor:
                 lambda: self._together(batch_id, actor),
                 lambda outcome: outcome.outcomes,
             )
-        batch = self._batches.get(batch_id)
-        _refuse_executed(batch)
-        return self._in_order(batch, actor)
+        return self._in_order(self._batches.get(batch_id), actor)
 
     def _together(self, batch_id: str, actor: Actor) -> BatchOutcome:
         """Decide first on what is in memory, and on the store's word before anything is refused or has failed."""
@@ -177,6 +176,7 @@ class BatchExecutor:
         return self._outcome(batch.id, outcomes, fresh=False)
 
     def _in_order(self, batch: Batch, actor: Actor) -> BatchOutcome:
+        _refuse_executed(batch)
         outcomes: list[Outcome] = []
         state = self._begun(batch, actor)
         for request in batch.requests if state.failed_request is None else ():

@@ -27,7 +27,7 @@ from governance.intake import Submission
 from governance.repository import Repository
 from governance.retrying import attempts
 from governance.streams import batch_stream
-from governance.submitting import Submitter
+from governance.submitting import Begun, Submitter
 
 MAX_ITEMS = 1000
 
@@ -100,11 +100,15 @@ class Batches:
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit the batch")
 
-    def _store(self, given: Sequence[Submission], asked: SubmitBatch) -> Batch:
-        now = self._clock()
+    def _store(self, given: Sequence[Submission], asked: SubmitBatch, at: datetime | None = None) -> Batch:
+        now = at or self._clock()
         batch_id, append = new_id(now), Append(new_id(now), asked.actor, now)
         ahead = Foresight(self._submitter.executor)
-        requests = [self._begin(number, item, append, batch_id, ahead) for number, item in enumerate(given)]
+        begun = [self._begin(number, item, append, batch_id, ahead) for number, item in enumerate(given)]
+        seen = max(each.state.changed_at or now for each in begun)
+        if seen > now:  # the clock has gone back, and nobody asks about a version before it is there
+            return self._store(given, asked, seen)
+        requests = [each.request for each in begun]
         ids = tuple(each.id for each in requests)
         created = BatchCreated(requests=ids, atomic=asked.atomic, reason=asked.reason)
         append.add(batch_stream(batch_id), 0, [created], correlation_id=batch_id)
@@ -172,11 +176,11 @@ class Batches:
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to approve the batch", batch=batch_id)
 
-    def _begin(self, number: int, item: Submission, append: Append, batch_id: str, ahead: Foresight) -> MutationRequest:
+    def _begin(self, number: int, item: Submission, append: Append, batch_id: str, ahead: Foresight) -> Begun:
         try:
             begun = self._submitter.begin_in(item, append, batch_id)
             ahead.take(begun)
-            return begun.request
+            return begun
         except GovernanceError as error:
             error.ids.setdefault("item", str(number))
             error.message = f"item {number}: {error.message}"

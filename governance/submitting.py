@@ -88,7 +88,8 @@ class Submitter:
             raise InputError(msg, field="mode")
         command = self._command(given, state_type)
         if mode != "commit":
-            return self._begin(command, given, ask_policies=mode == "simulate", fresh=True).request
+            begun = self._begin(command, given, ask_policies=mode == "simulate", fresh=True)
+            return self._link(command, begun.append, begun.request)
         return self._store(command, given, execute=False).request
 
     def run(self, given: Submission) -> Outcome:

@@ -203,6 +203,23 @@ def test_states_elsewhere_are_not_part_of_one_transaction(store_url: str, store:
         assert store.versions("edge")[-1]["value"] == {"ports": [80, 443]}
 
 
+@pytest.mark.parametrize("point", ["before the write", "after the write"])
+def test_batch_in_order_with_a_doubt_in_it_waits_until_it_is_settled(store_url: str, store: Files, point: str) -> None:
+    with opened(store_url, store) as gov:
+        items = [{"mutation": OpenPort(port=port), "state_id": f"edge-{port}"} for port in (80, 443)]
+        batch = gov.submit_batch(items, atomic=False, actor=GRACE, reason="r")
+        gov.execute(batch.requests[0].id, actor=WORKER)
+        store.at = breaking(point)
+        for _ in range(2):
+            with pytest.raises(ExecutionInDoubtError):
+                gov.execute_batch(batch.id, actor=WORKER)
+        assert [each.status for each in gov.batch(batch.id).requests] == [Status.EXECUTED, Status.APPROVED]
+        store.at = lambda _: None
+        gov.reconcile(batch.requests[1].id, actor=WORKER)
+        assert gov.execute_batch(batch.id, actor=WORKER).executed
+        assert [len(store.versions(f"edge-{port}")) for port in (80, 443)] == [1, 1]
+
+
 def test_stores_that_cannot_work_are_refused_when_governance_is_opened(store_url: str, store: Files) -> None:
     class Strange(Files):
         state = Account  # type: ignore[assignment]

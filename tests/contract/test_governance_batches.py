@@ -22,7 +22,7 @@ from governance import (
 )
 from governance.batching import Batch, BatchItem
 from governance.domain.evolution import replay
-from tests.cases import ALAN, GRACE, MUTATIONS, TONY, WORKER, Add, Counter, GrantAdmin, SetNote
+from tests.cases import ALAN, GRACE, MUTATIONS, START, TONY, WORKER, Add, Counter, GrantAdmin, SetNote
 
 pytestmark = pytest.mark.as_application
 
@@ -336,19 +336,20 @@ def test_item_that_was_refused_at_once_is_in_nobody_s_way(gov: Governance) -> No
 
 
 def test_foresight_does_not_mistake_what_others_do_meanwhile_for_its_own(
-    gov: Governance, monkeypatch: pytest.MonkeyPatch
+    store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluate, calls = gov._evaluator.evaluate, iter(range(1, 100))
+    with Governance.open(store_url, mutations=MUTATIONS, clock=lambda: START) as gov:
+        evaluate, calls = gov._evaluator.evaluate, iter(range(1, 100))
 
-    def slowly(*given: Any, **named: Any) -> Any:
-        if next(calls) == 1:
-            drift(gov, 1)
-        return evaluate(*given, **named)
+        def slowly(*given: Any, **named: Any) -> Any:
+            if next(calls) == 1:
+                drift(gov, 1)
+            return evaluate(*given, **named)
 
-    monkeypatch.setattr(gov._evaluator, "evaluate", slowly)
-    items = [{**item(number, stale="reject"), "state_id": "counter-1"} for number in range(2)]
-    batch = gov.submit_batch(items, atomic=False, actor=GRACE, reason="a race")
-    assert [each.evaluated_version for each in batch.requests] == [0, 1]
+        monkeypatch.setattr(gov._evaluator, "evaluate", slowly)
+        items = [{**item(number, stale="reject"), "state_id": "counter-1"} for number in range(2)]
+        batch = gov.submit_batch(items, atomic=False, actor=GRACE, reason="a race")
+        assert [each.evaluated_version for each in batch.requests] == [0, 1]
 
 
 def test_items_on_one_state_tell_what_the_ones_before_them_did(gov: Governance) -> None:

@@ -12,6 +12,7 @@ from governance import (
     Governance,
     IdempotencyConflictError,
     InputError,
+    NotFoundError,
     StaleError,
     Status,
     allow,
@@ -84,6 +85,7 @@ def test_simulation_says_what_would_come_of_it(gov: Governance) -> None:
         ({"reason": ""}, InputError),
         ({"mode": "Simulate"}, InputError),
         ({"requires": [approval(actor="grace")]}, ConfigurationError),
+        ({"supersedes": "0198a000-0000-7000-8000-0000000000ba"}, NotFoundError),
     ],
 )
 def test_trying_refuses_what_storing_would(gov: Governance, others: dict[str, Any], error: type[Exception]) -> None:

@@ -42,6 +42,15 @@ def test_no_version_is_earlier_than_the_one_before(gov: Governance, clock: Clock
     assert all(one <= other for one, other in pairwise(times))
 
 
+def test_nothing_is_asked_for_before_the_version_that_it_was_evaluated_on(gov: Governance, clock: Clock) -> None:
+    gov.run(Add(amount=1), state_id="c", actor=GRACE, reason="r")
+    clock.now -= HOUR
+    asked: dict[str, Any] = {"mutation": Add(amount=1), "state_id": "c"}
+    batch = gov.submit_batch([{**asked, "state_id": "new"}, asked], atomic=True, actor=GRACE, reason="r")
+    for request in (batch.requests[1], gov.submit(**asked, actor=GRACE, reason="r")):
+        assert gov.state("c", at=request.created_at).version == request.evaluated_version == 1
+
+
 def test_state_at_every_instant_is_the_last_version_until_then(gov: Governance, clock: Clock) -> None:
     changed(gov, clock)
     history = gov.state_history("c")
