@@ -115,23 +115,24 @@ class Submitter:
             try:
                 with self._executor.slots.taken(ends) if execute else nullcontext():
                     begun = self._begin(command, given, ask_policies=True, fresh=fresh)
-                    if fresh or begun.request.status is Status.APPROVED:
-                        return self._committed(command, begun, execute=execute)
+                if fresh or begun.request.status is Status.APPROVED:
+                    return self._committed(command, begun, ends if execute else None)
             except GovernanceError as error:
                 if fresh and not isinstance(error, ConcurrencyError):
                     raise
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit", state=command.state_id)
 
-    def _committed(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
-        if not execute or begun.request.status is not Status.APPROVED:
-            return self._commit(command, begun, execute=execute)
-        return self._executor.intercepted(
-            lambda: [begun.request],
-            command.actor,
-            lambda: self._commit(command, begun, execute=True),
-            lambda outcome: [outcome],
-        )
+    def _committed(self, command: Submit, begun: Begun, ends: float | None) -> Outcome:
+        """Store the request, and execute it if that is to be done by a time; interceptors hold no slot meanwhile."""
+        if ends is None or begun.request.status is not Status.APPROVED:
+            return self._commit(command, begun, execute=False)
+
+        def run() -> Outcome:
+            with self._executor.slots.taken(ends):
+                return self._commit(command, begun, execute=True)
+
+        return self._executor.intercepted(lambda: [begun.request], command.actor, run, lambda outcome: [outcome])
 
     def _commit(self, command: Submit, begun: Begun, *, execute: bool) -> Outcome:
         append, request = begun.append, begun.request

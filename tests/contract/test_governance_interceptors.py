@@ -14,6 +14,7 @@ from governance import (
     Interceptor,
     InvalidTransitionError,
     Outcome,
+    Settings,
     Status,
     approval,
 )
@@ -223,6 +224,26 @@ def test_program_that_is_stopped_closes_what_it_opened(opened: Open) -> None:
         Add.apply = original  # type: ignore[method-assign]
     assert [each[1] for each in told] == ["before", "blocked"]
     assert gov.request(request).status is Status.APPROVED
+
+
+@pytest.mark.parametrize("way", ["run", "execute", "batch"])
+def test_hook_may_execute_something_itself_whatever_the_limit(store_url: str, way: str) -> None:
+    class Following(Interceptor):
+        mutations = (Add,)
+
+        def after(self, call: Call, outcome: Outcome) -> None:
+            gov.run(SetNote(note="followed"), state_id=STATE_ID, actor=call.actor, reason="after it")
+
+    settings = Settings(max_concurrent_executions=1)
+    asked: dict[str, Any] = {"mutation": Add(amount=1), "state_id": "counter"}
+    with Governance.open(store_url, mutations=MUTATIONS, interceptors=[Following()], settings=settings) as gov:
+        if way == "run":
+            gov.run(**asked, actor=GRACE, reason="r")
+        elif way == "execute":
+            gov.execute(gov.submit(**asked, actor=GRACE, reason="r").id, actor=WORKER)
+        else:
+            gov.execute_batch(gov.submit_batch([asked], atomic=True, actor=GRACE, reason="r").id, actor=WORKER)
+        assert gov.state(STATE_ID).value.note == "followed"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), GeneratorExit()])
