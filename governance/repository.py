@@ -84,16 +84,16 @@ class Repository:
         kept = self._requests.get(request_id)
         if kept is not None and not fresh:
             return kept
-        news = self._log.stream(request_stream(request_id), after=kept.version if kept else 0)
-        return _folded(request_id, news, kept, self._requests)
+        return self._up_to_date(request_id, kept)
 
     def look(self, request_id: str) -> MutationRequest:
         """Return the request as of now to somebody who only asks; one of many events may come from a snapshot.
 
         Snapshots prove nothing: nothing may be decided and stored on the word of what this returns.
         """
-        if self._snapshots is None or self._requests.get(request_id) is not None:
-            return self.request(request_id)
+        kept = self._requests.get(request_id)
+        if kept is not None or self._snapshots is None:
+            return self._up_to_date(request_id, kept)
         stream, looked_at = request_stream(request_id), self._looked_at.get(request_id)
         if looked_at is not None:
             news = self._log.stream(stream, after=looked_at.version)
@@ -104,6 +104,10 @@ class Repository:
         request = self._snapshots.loaded(stream, lambda: self.request(request_id))
         self._looked_at.keep(request_id, request)
         return request
+
+    def _up_to_date(self, request_id: str, kept: MutationRequest | None) -> MutationRequest:
+        news = self._log.stream(request_stream(request_id), after=kept.version if kept else 0)
+        return _folded(request_id, news, kept, self._requests)
 
     def state(self, state_id: str, *, fresh: bool = True) -> StateVersion | None:
         """Return the latest version of a state, None for one that does not exist yet."""
