@@ -1,7 +1,7 @@
 """Drift within a batch: what its earlier items do to a state that a later one finds, before any stream holds it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from governance.domain.changes import changed_paths
@@ -9,6 +9,19 @@ from governance.domain.events import StateChanged, VersionResolved
 from governance.domain.request import MutationRequest
 from governance.domain.terms import Drift
 from governance.execution import MAX_DRIFT, Prepared
+
+
+@dataclass(frozen=True)
+class Together:
+    """The parts of an atomic execution, and the one that cannot be executed, if any.
+
+    `imagined`: it cannot on a version of its state that only the batch would have made. As that version will not be,
+    nothing about it may be recorded of the request.
+    """
+
+    prepared: tuple[Prepared, ...]
+    failed: Prepared | None
+    imagined: bool = False
 
 
 def drift_by(request: MutationRequest, changed: StateChanged, version: int) -> Drift:

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from time import monotonic
 
 from governance.appending import Append
 from governance.automatic_compensation import AutomaticCompensation
-from governance.batch_drift import drift_by, telling
+from governance.batch_drift import Together, drift_by, telling
 from governance.batching import Batch, Batches
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.batch import BatchState, evolve_batch
@@ -61,19 +61,6 @@ class BatchOutcome(Value):
     compensations: tuple[MutationRequest, ...] = ()
 
 
-@dataclass(frozen=True)
-class Together:
-    """The parts of an atomic execution, and the one that cannot be executed, if any.
-
-    `imagined`: it cannot on a version of its state that only the batch would have made. As that version will not be,
-    nothing about it may be recorded of the request.
-    """
-
-    prepared: tuple[Prepared, ...]
-    failed: Prepared | None
-    imagined: bool = False
-
-
 class BatchExecutor:
     """Executes batches through the same path as single requests."""
 
@@ -111,9 +98,10 @@ class BatchExecutor:
     def _together(self, batch_id: str, actor: Actor) -> BatchOutcome:
         """Decide first on what is in memory, and on the store's word before anything is refused or has failed."""
         lost: GovernanceError | None = None
+        ends = monotonic() + self._budget_seconds
         for attempt in attempts(self._budget_seconds):
             try:
-                with self._executor.slots.taken():
+                with self._executor.slots.taken(ends):
                     outcome = self._try_together(batch_id, actor, fresh=attempt > 0)
             except GovernanceError as error:
                 if attempt > 0 and not (isinstance(error, ConcurrencyError) and "stream" in error.ids):
