@@ -116,6 +116,7 @@ def test_failure_in_order_is_no_success_and_says_what_was_put_right(gov: Gov) ->
         ([grant("ada", 1, key="k")], "items.key"),
         ({"items": [grant("ada", 1)], "atomic": "yes"}, "atomic"),
         ([{"state": "x"}], "mutation"),
+        ([grant("ada", 1), grant("bob", 1, stale="reject")], "items"),
     ],
 )
 def test_nonsense_is_refused_and_stores_nothing(gov: Gov, items: Any, field: str) -> None:
