@@ -76,7 +76,7 @@ class Waiting:
         if type(limit) is not int or limit < 1:
             msg = "limit: must be a whole number of at least 1"
             raise InputError(msg, field="limit")
-        return one_pass(self.engines, at, limit)
+        return one_pass(self.engines, at, limit, self.agenda.due_kinds)
 
     def record_check(
         self,

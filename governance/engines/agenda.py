@@ -66,6 +66,12 @@ class Agenda:
             self._prefetch.states(each.state_id for each in rows if each.state_id)
         return [Entry.of(engine, row) for row in rows]
 
+    def due_kinds(self, kinds: Sequence[str], now: datetime) -> Sequence[str]:
+        """Return of which of these kinds something is due now."""
+        self.catch_up()
+        with translated_errors():
+            return self._tables.due_kinds(kinds, micros(now))
+
     def put_off(self, entry: "Entry", until: datetime | None, *, tries: int = 0) -> None:
         """Give an entry back, due at another time, or when an event makes it due."""
         with translated_errors():

@@ -134,11 +134,14 @@ class Conditions:
         """Return the version of the calendar by which a window was judged just now."""
         return None if window is None else self._calendars.look(window, fresh=False).version
 
-    def unmet(self, asked: DependencyRequirement) -> tuple[list[str], str | None]:
-        """Return which requests have not come as far as they have to, and why one of them never will."""
+    def unmet(self, asked: DependencyRequirement, *, fresh: bool = True) -> tuple[list[str], str | None]:
+        """Return which requests have not come as far as they have to, and why one of them never will.
+
+        Without `fresh`, what became of one a moment ago may not count yet.
+        """
         missing: list[str] = []
         for request_id in asked.requests:
-            other = self._repository.request(request_id)
+            other = self._repository.request(request_id, fresh=fresh)
             if other.status in OPEN or (other.status is Status.EXECUTED and not _far_enough(other, asked)):
                 missing.append(request_id)
             elif other.status is not Status.EXECUTED:
@@ -191,6 +194,9 @@ class Conditions:
             if request_key(request_id, "dependency") != request_id:
                 msg = f"dependency: {request_id} is not a request id in its usual form"
                 raise ConfigurationError(msg, request=request_id)
+            self._known(request_id)
+        if request.position is None:
+            return  # nobody can depend on a request that is not stored yet
         seen: set[str] = set()
         left = [*asked.requests]
         while left and len(seen) < MAX_CHAIN:

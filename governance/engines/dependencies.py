@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 from typing import ClassVar
 
 from governance.appending import Append
@@ -36,15 +37,17 @@ class Dependencies(AgendaEngine):
         """Record that all of them are executed, or that one never will be; else wait for those that are not."""
         missing: list[tuple[DependencyRequirement, list[str]]] = []
         came: list[str] = []
+        looks = count()
 
         def decided(request: MutationRequest, at: datetime, append: Append) -> Sequence[RequestEvent]:
             del append
             missing.clear()
             came.clear()
+            fresh = next(looks) > 0  # on the word of memory first; that it has to wait is for the store to say
             opened = waiting_for(request, entry.row.item)
             if opened is None or not isinstance(opened.asked, DependencyRequirement) or due(request, at):
                 return ()
-            unmet, never = self._conditions.unmet(opened.asked)
+            unmet, never = self._conditions.unmet(opened.asked, fresh=fresh)
             if unmet and never is None:
                 missing.append((opened.asked, unmet))
                 return ()
@@ -60,7 +63,7 @@ class Dependencies(AgendaEngine):
 
     def _go_on_waiting(self, entry: Entry, asked: DependencyRequirement, unmet: Sequence[str]) -> Performed:
         met = [dependency_key(asked.until, each) for each in asked.requests if each not in set(unmet)]
-        if self._agenda.settled(entry, met):
+        if not met or self._agenda.settled(entry, met):
             return self.wait(entry, None)
         self._agenda.give_back(entry)  # the last was executed just now, by which nothing would wake it any more
         return answer(entry, "waiting", "waits")

@@ -91,6 +91,10 @@ class AgendaTables(ABC):
         """Returns whether the page was taken in; not when somebody else was faster, and then nothing is changed."""
 
     @abstractmethod
+    def due_kinds(self, kinds: Sequence[str], now: int) -> Sequence[str]:
+        """Returns of which of these kinds there are rows that are due (microseconds)."""
+
+    @abstractmethod
     def claim(self, asked: AgendaClaim) -> Sequence[AgendaRow]:
         """Returns rows that are due and that nobody holds, those longest due first.
 

@@ -27,8 +27,8 @@ _COLUMNS: Final = "request_id, item, kind, state_id, wake, due_at, position, tri
 _TEXTS: Final = frozenset({"request_id", "item", "kind", "state_id", "wake"})
 _POSITION: Final = "SELECT position FROM {schema}.governance_agenda_position"
 _TAKE_IN: Final = "SELECT {schema}.governance_agenda_take_in($1, $2, $3)::int::bigint"
-_ANY_DUE: Final = """
-SELECT count(*) FROM unnest($1) AS wanted(kind) WHERE EXISTS (
+_DUE_KINDS: Final = """
+SELECT wanted.kind FROM unnest($1) AS wanted(kind) WHERE EXISTS (
     SELECT 1 FROM {schema}.governance_agenda due WHERE due.kind = wanted.kind AND due.due_at IS NOT NULL
     AND due.due_at <= $2)
 """
@@ -81,7 +81,7 @@ class PostgresAgenda(AgendaTables):
 
         self._position = statement("position", _POSITION)
         self._take_in = statement("take_in", _TAKE_IN, INT8_OID, INT8_OID, TEXT_OID)
-        self._any_due = statement("any_due", _ANY_DUE, TEXT_ARRAY_OID, INT8_OID)
+        self._due_kinds = statement("due_kinds", _DUE_KINDS, TEXT_ARRAY_OID, INT8_OID)
         self._claim = statement("claim", _CLAIM, TEXT_ARRAY_OID, INT8_OID, INT8_OID, INT8_OID)
         self._put_off = statement("put_off", _PUT_OFF, INT8_OID, INT8_OID, INT8_OID, TEXT_OID, TEXT_OID)
         self._remove = statement("remove", _REMOVE, TEXT_OID, TEXT_OID, INT8_OID)
@@ -103,11 +103,15 @@ class PostgresAgenda(AgendaTables):
         steps = json.dumps(page.steps, ensure_ascii=False).encode()
         return self._ask(self._take_in, (int8(page.before), int8(page.after), steps), _number) == 1
 
+    def due_kinds(self, kinds: Sequence[str], now: int) -> Sequence[str]:
+        """Returns of which of these kinds there are rows that are due."""
+        return self._ask(self._due_kinds, (text_array([each.encode() for each in kinds]), int8(now)), _texts)
+
     def claim(self, asked: AgendaClaim) -> Sequence[AgendaRow]:
         """Returns rows that are due and that nobody holds."""
-        kinds, moment = text_array([each.encode() for each in asked.kinds]), int8(asked.now)
-        if not self._ask(self._any_due, (kinds, moment), _number):
+        if not self.due_kinds(asked.kinds, asked.now):
             return []
+        kinds, moment = text_array([each.encode() for each in asked.kinds]), int8(asked.now)
         parameters = (kinds, moment, int8(max(0, asked.limit)), int8(round(asked.seconds * MICROSECONDS)))
         found = self._ask(self._claim, parameters, _rows)
         return sorted(found, key=lambda each: (each.due_at or 0, each.position))

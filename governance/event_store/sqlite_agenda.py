@@ -182,13 +182,17 @@ class SqliteAgenda(AgendaTables):
 
         return self._write(work)
 
+    def due_kinds(self, kinds: Sequence[str], now: int) -> Sequence[str]:
+        """Returns of which of these kinds there are rows that are due."""
+        return self._read(lambda connection: [each for each in kinds if _due(connection, (each,), now, 1)])
+
     def claim(self, asked: AgendaClaim) -> Sequence[AgendaRow]:
         """Returns rows that are due and that nobody holds."""
-        if not self._read(lambda connection: _due(connection, asked, 1)):
+        if not self.due_kinds(asked.kinds, asked.now):
             return []
 
         def work(connection: sqlite3.Connection) -> list[AgendaRow]:
-            found = _due(connection, asked, asked.limit)
+            found = _due(connection, asked.kinds, asked.now, asked.limit)
             until = _clock() + round(asked.seconds * MICROSECONDS)
             connection.executemany(_HOLD, [(until, each.request_id, each.item) for each in found])
             return found
@@ -253,7 +257,7 @@ class SqliteAgenda(AgendaTables):
 
     def _write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         try:
-            return self._connections.write(work, Deadline.after(self._budget_seconds))
+            return self._connections.write_derived(work, Deadline.after(self._budget_seconds))
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
@@ -265,27 +269,17 @@ def _apply(connection: sqlite3.Connection, step: dict[str, Any]) -> None:
         connection.execute(statement, parameters)
 
 
-def _due(connection: sqlite3.Connection, asked: AgendaClaim, limit: int) -> list[AgendaRow]:
+def _due(connection: sqlite3.Connection, kinds: Sequence[str], now: int, limit: int) -> list[AgendaRow]:
     found: list[AgendaRow] = []
-    for kind in asked.kinds:
-        parameters = {"kind": kind, "now": asked.now, "clock": _clock(), "limit": max(0, limit)}
+    for kind in kinds:
+        parameters = {"kind": kind, "now": now, "clock": _clock(), "limit": max(0, limit)}
         found += _rows(connection.execute(_DUE, parameters).fetchall())
     return sorted(found, key=lambda each: (each.due_at or 0, each.position))[:limit]
 
 
 def _rows(found: Sequence[Sequence[bytes | int | None]]) -> list[AgendaRow]:
-    return [
-        AgendaRow.model_validate(
-            dict(
-                zip(
-                    AgendaRow.model_fields,
-                    [value.decode() if isinstance(value, bytes) else value for value in each],
-                    strict=True,
-                )
-            )
-        )
-        for each in found
-    ]
+    read = ([value.decode() if isinstance(value, bytes) else value for value in each] for each in found)
+    return [AgendaRow.model_validate(dict(zip(AgendaRow.model_fields, each, strict=True))) for each in read]
 
 
 def _position(connection: sqlite3.Connection) -> int:

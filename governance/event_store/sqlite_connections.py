@@ -39,28 +39,35 @@ class SqliteConnections:
         Work that writes with one statement needs no transaction around it: the statement is one.
         """
         with self._writing:
-            self._refuse_closed()
-            connection = self._writer = self._writer or self._open(deadline)
+            connection = self._opened(deadline)
             if one_statement:
                 return patiently(lambda: work(connection), deadline)
-            patiently(lambda: connection.execute("BEGIN IMMEDIATE"), deadline)
+            return _transaction(connection, work, deadline)
+
+    def write_derived(self, work: Callable[[sqlite3.Connection], Answer], deadline: Deadline) -> Answer:
+        """Runs work that can be done again from the events in one transaction that does not wait for the disk.
+
+        After a power cut it may not have happened; what was stored before it has, and so has what is stored after it.
+        """
+        with self._writing:
+            connection = self._opened(deadline)
+            connection.execute("PRAGMA synchronous = NORMAL")
             try:
-                answer = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return answer
+                return _transaction(connection, work, deadline)
+            finally:
+                connection.execute("PRAGMA synchronous = FULL")
+
+    def _opened(self, deadline: Deadline) -> sqlite3.Connection:
+        self._refuse_closed()
+        self._writer = self._writer or self._open(deadline)
+        return self._writer
 
     def read(self, ask: Callable[[sqlite3.Connection], Answer], deadline: Deadline) -> Answer:
         """Returns what `ask` reads; raises StoreUnavailable."""
         try:
             if self._shared:
                 with self._writing:
-                    self._refuse_closed()
-                    self._writer = self._writer or self._open(deadline)
-                    return ask(self._writer)
+                    return ask(self._opened(deadline))
             return self._read(ask, deadline)
         except sqlite3.Error as error:
             raise unavailable(error) from error
@@ -117,6 +124,20 @@ class SqliteConnections:
             connection.close()
             raise
         return connection
+
+
+def _transaction(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Answer], deadline: Deadline
+) -> Answer:
+    patiently(lambda: connection.execute("BEGIN IMMEDIATE"), deadline)
+    try:
+        answer = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return answer
 
 
 def patiently(step: Callable[[], Answer], deadline: Deadline) -> Answer:

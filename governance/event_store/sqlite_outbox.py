@@ -154,7 +154,7 @@ class SqliteOutbox(Outbox):
 
     def _write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         try:
-            return self._connections.write(work, Deadline.after(self._budget_seconds))
+            return self._connections.write_derived(work, Deadline.after(self._budget_seconds))
         except sqlite3.Error as error:
             raise unavailable(error) from error
 

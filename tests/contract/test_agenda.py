@@ -63,6 +63,13 @@ def test_rows_are_handed_out_once_longest_due_first(play: Play) -> None:
     assert play.due("schedule", at=NOW + 1) == ["later/i"]
 
 
+def test_kinds_of_which_something_is_due_are_told(play: Play) -> None:
+    play(put("r1", "i", "schedule", 1, due_at=NOW), put("r2", "i", "quota", 2, due_at=NOW + 1), put("r3", "i", "x", 3))
+    kinds = ["quota", "schedule", "x", "execution"]
+    assert [list(play.tables.due_kinds(kinds, at)) for at in (NOW - 1, NOW)] == [[], ["schedule"]]
+    assert set(play.tables.due_kinds(kinds, NOW + 1)) == {"schedule", "quota"}
+
+
 def test_lease_that_runs_out_gives_the_row_to_somebody_else(play: Play) -> None:
     play(put("r", "i", "schedule", 1, due_at=NOW))
     assert play.due("schedule", seconds=0.05) == ["r/i"]

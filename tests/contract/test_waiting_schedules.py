@@ -426,7 +426,7 @@ def test_nobody_depends_on_the_request_whose_place_it_takes(gov: Governance) -> 
         grant(gov, "bob", dependency(first), supersedes=first)
 
 
-def test_fan_in_wakes_once_and_long_chains_run_through(gov: Governance) -> None:
+def test_fan_in_wakes_once_when_the_last_is_executed(gov: Governance) -> None:
     amount, count = Add(amount=1), 40
     firsts = [
         gov.submit(amount, state_id=f"n-{number}", actor=GRACE, reason="r", requires=[approval(role="lead")]).id
@@ -439,6 +439,28 @@ def test_fan_in_wakes_once_and_long_chains_run_through(gov: Governance) -> None:
     report = gov.run_due()
     assert [each.what for each in report.performed if each.item.engine == "dependency"] == ["released"]
     assert gov.request(fan_in).status is Status.EXECUTED
+
+
+def test_fan_in_of_a_thousand_wakes_exactly_once(store_url: str, clock: Clock) -> None:
+    settings = Settings(execute_automatically="all")
+    with Governance.open(store_url, mutations=MUTATIONS, clock=clock, settings=settings) as gov:
+        items = [{"mutation": Add(amount=1), "state_id": f"n-{number}"} for number in range(999)]
+        batch = gov.submit_batch(items, atomic=True, actor=GRACE, reason="r")
+        last = gov.submit(Add(amount=1), state_id="n", actor=GRACE, reason="r", requires=[approval(role="lead")]).id
+        fan_in = grant(gov, "ada", dependency(*[each.id for each in batch.requests], last))
+        looks = [each for each in gov.run_due().performed if each.item.engine == "dependency"]
+        assert [each.what for each in looks] == ["waits"]
+        gov.execute_batch(batch.id, actor=WORKER)
+        assert gov.run_due().performed == (), "999 of a thousand wake nobody"
+        gov.approve(last, actor=ALAN)
+        report = gov.run_due()
+        assert [each.what for each in report.performed if each.item.engine == "dependency"] == ["released"]
+        assert gov.request(fan_in).status is Status.EXECUTED
+        assert [each.type for each in gov.history(fan_in)].count("DependencySatisfied") == 1
+
+
+def test_long_chain_runs_through_in_one_pass(gov: Governance) -> None:
+    count = 100
     chain = [grant(gov, "u0", schedule(not_before=START))]
     for number in range(1, count):
         chain.append(grant(gov, f"u{number}", dependency(chain[-1])))
