@@ -11,8 +11,8 @@ import pytest
 from tests.clocks import Clock
 from tests.postgres_binaries import PostgresUnavailableError
 from tests.postgres_databases import Databases
-from tests.postgres_roles import application_role
 from tests.postgres_server import running_server
+from tests.postgres_stores import Store, Stores
 
 # How wide somebody's terminal is, or what a test runner takes it for, is nothing that answers may depend on.
 for name in ("COLUMNS", "LINES"):
@@ -58,24 +58,49 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'governance.db'}"
 
 
+@pytest.fixture(scope="session")
+def postgres_stores(postgres_databases: Databases) -> Iterator[Stores]:
+    """Give the maker of stores on PostgreSQL that have their tables."""
+    stores = Stores(postgres_databases)
+    yield stores
+    stores.close()
+
+
 @pytest.fixture
-def role_url(postgres_url: str) -> Iterator[str]:
+def postgres_store(postgres_stores: Stores) -> Iterator[Store]:
+    """Give an empty store on PostgreSQL that has its tables."""
+    with postgres_stores.store() as store:
+        yield store
+
+
+@pytest.fixture
+def role_url(postgres_store: Store) -> str:
     """Give the URL of an empty store for a role that may append and read, and nothing else."""
-    with application_role(postgres_url) as url:
-        yield url
+    return postgres_store.role_url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def store_url(request: pytest.FixtureRequest) -> str:
     """Give the URL of an empty store, on each kind of database in turn.
 
-    With the mark `as_application` the one on PostgreSQL is used under the role that applications are to have.
+    With the mark `as_application` the one on PostgreSQL is used under the role that applications are to have, with
+    `without_tables` it has none yet, as a file of SQLite that does not exist.
     """
-    name = (
-        "role" if request.param == "postgres" and request.node.get_closest_marker("as_application") else request.param
-    )
-    url: str = request.getfixturevalue(f"{name}_url")
-    return url
+    marked = request.node.get_closest_marker
+    if request.param == "sqlite" or marked("without_tables"):
+        url: str = request.getfixturevalue(f"{request.param}_url")
+        return url
+    store: Store = request.getfixturevalue("postgres_store")
+    return store.role_url if marked("as_application") else store.url
+
+
+@pytest.fixture
+def owner_url(store_url: str, request: pytest.FixtureRequest) -> str:
+    """Give the URL of the same store for the owner of its tables."""
+    if store_url.startswith("sqlite"):
+        return store_url
+    store: Store = request.getfixturevalue("postgres_store")
+    return store.url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from psycopg import sql
 from governance.event_store.connect import open_recorder
 from governance.event_store.recorder import SchemaOutdated
 from governance.event_store.settings import RecorderSettings
+from tests.postgres_stores import Store
 
 
 def event(version: int) -> StoredEvent:
@@ -57,19 +58,19 @@ def test_owner_is_refused_too(postgres_url: str) -> None:
     recorder.close()
 
 
-def test_role_cannot_migrate_and_is_told_so(role_url: str, postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
+def test_role_cannot_migrate_and_is_told_so(postgres_store: Store) -> None:
+    with psycopg.connect(postgres_store.url, autocommit=True) as owner:
         owner.execute("DELETE FROM governance.governance_schema WHERE number > 1")
     with pytest.raises(SchemaOutdated, match="could not be migrated"):
-        open_recorder(role_url)
+        open_recorder(postgres_store.role_url)
 
 
-def test_role_cannot_put_its_own_functions_in_the_way(role_url: str, postgres_url: str) -> None:
-    role = urlsplit(role_url).username
+def test_role_cannot_put_its_own_functions_in_the_way(postgres_store: Store) -> None:
+    role = urlsplit(postgres_store.role_url).username
     assert role is not None
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
+    with psycopg.connect(postgres_store.url, autocommit=True) as owner:
         owner.execute(sql.SQL("CREATE SCHEMA trap AUTHORIZATION {}").format(sql.Identifier(role)))
-    with psycopg.connect(role_url, autocommit=True) as attacker:
+    with psycopg.connect(postgres_store.role_url, autocommit=True) as attacker:
         attacker.execute(
             "CREATE FUNCTION trap.cardinality(text[]) RETURNS int LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'trapped'; END $$"
@@ -82,5 +83,5 @@ def test_role_cannot_put_its_own_functions_in_the_way(role_url: str, postgres_ur
         attacker.execute("SET search_path = trap, pg_catalog")
         row = attacker.execute("SELECT governance.governance_append('{s}', '{1}', '{T}', '{\"x\"}', NULL)").fetchone()
     assert row is not None
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
+    with psycopg.connect(postgres_store.url, autocommit=True) as owner:
         owner.execute("DROP SCHEMA trap CASCADE")

@@ -12,6 +12,7 @@ from governance.event_store.recorder import SchemaOutdated, UnsafeStore
 from governance.event_store.settings import RecorderSettings
 from tests.processes import race
 
+pytestmark = pytest.mark.without_tables
 EVENT = StoredEvent(originator_id="s", originator_version=1, topic="Created", state=b'{"a": 1}')
 
 

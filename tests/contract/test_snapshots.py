@@ -20,6 +20,7 @@ from tests.cases import ALAN, GRACE, Add
 from tests.commands import Gov
 from tests.contract.test_long_streams import lengthened, rows_read
 from tests.contract.test_recorder_schema import run_sql
+from tests.postgres_stores import Store
 from tests.processes import processes, race, reach
 from tests.snapshot_cases import LONG, TWO_LEADS, from_snapshot, long_request, looked, opened, snapshot
 
@@ -133,12 +134,11 @@ def test_snapshot_of_another_request_is_not_read(kept: str, store_url: str) -> N
     assert from_snapshot(store_url, kept)
 
 
-def test_snapshots_can_be_thrown_away(kept: str, store_url: str, request: pytest.FixtureRequest) -> None:
+def test_snapshots_can_be_thrown_away(kept: str, store_url: str, owner_url: str) -> None:
     told = looked(store_url, kept)
-    owner = request.getfixturevalue("postgres_url") if store_url.startswith("postgres") else store_url
-    run_sql(owner, "DELETE FROM governance_snapshots")
+    run_sql(owner_url, "DELETE FROM governance_snapshots")
     assert looked(store_url, kept) == told
-    run_sql(owner, "DROP TABLE governance_snapshots")
+    run_sql(owner_url, "DROP TABLE governance_snapshots")
     assert looked(store_url, kept) == told
 
 
@@ -278,11 +278,11 @@ def test_snapshot_that_cannot_be_stored_is_no_error(waiting: str, store_url: str
     assert looked(store_url, waiting)["version"] == LONG
 
 
-def test_role_that_may_not_touch_snapshots_sees_the_same(role_url: str, postgres_url: str) -> None:
-    with opened(role_url) as gov:
+def test_role_that_may_not_touch_snapshots_sees_the_same(postgres_store: Store) -> None:
+    with opened(postgres_store.role_url) as gov:
         asked = long_request(gov)
-    told = looked(role_url, asked)
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
+    told = looked(postgres_store.role_url, asked)
+    with psycopg.connect(postgres_store.url, autocommit=True) as owner:
         owner.execute("UPDATE governance.governance_snapshots SET code = 'other'")
         [role] = owner.execute(
             "SELECT grantee FROM information_schema.role_table_grants"
@@ -290,6 +290,6 @@ def test_role_that_may_not_touch_snapshots_sees_the_same(role_url: str, postgres
         ).fetchall()
         for right in ("UPDATE, INSERT", "SELECT"):
             owner.execute(f'REVOKE {right} ON governance.governance_snapshots FROM "{role[0]}"')
-            with opened(role_url) as gov:
+            with opened(postgres_store.role_url) as gov:
                 request = gov.request(asked)
                 assert (json.loads(request.model_dump_json()), gov.explain(asked).request_id) == (told, asked)
