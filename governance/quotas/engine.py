@@ -81,8 +81,9 @@ class Reservations(AgendaEngine):
             if any(each.asked.kind != "quota" for each in request.open_requirements):
                 came.ready = False
                 return ()
-            asked, quota = opened.asked, self._quotas.current(opened.asked.key, at)
-            free_at = quota.free_at(self._quotas.rule(asked.key), asked.tokens, at)
+            asked = opened.asked
+            quota, rule = self._quotas.current(asked.key, at)
+            free_at = quota.free_at(rule, asked.tokens, at)
             if free_at != at:
                 came.until = free_at
                 return ()

@@ -80,38 +80,35 @@ class Quotas:
 
     def get(self, key: str) -> Standing:
         """Return how the quota stands now; ConfigurationError when nothing defines it."""
-        rule, now = self.rule(key), self._clock()
-        current = self.current(key, now)
-        taken = current.taken(rule, now)
+        now = self._clock()
+        quota, rule = self.current(key, now)
+        taken = quota.taken(rule, now)
         free = max(0, rule.limit - taken)
         return Standing(
             key=key,
-            defined_by=next(each for each in candidates(key) if self.look(each).defined is not None),
+            defined_by=self._closest(quota)[0],
             limit=rule.limit,
             per=rule.per,
             window=rule.window,
             taken=taken,
             free=free,
-            more_at=current.free_at(rule, free + 1, now) if taken else None,
+            more_at=quota.free_at(rule, free + 1, now) if taken else None,
         )
 
     def all(self) -> list[Standing]:
         """Return how every quota stands that is defined, or of which tokens are taken now, by key."""
-        found = [self.get(key) for key in sorted(self._keys()) if self._defined(self.look(key)) is not None]
+        found = [self.get(key) for key in sorted(self._keys())]
         return [each for each in found if each.taken or each.defined_by == each.key]
 
     def reservations(self, key: str) -> tuple[Reservation, ...]:
         """Return what is taken of the present window, and later ones; ConfigurationError when nothing defines it."""
-        rule, now = self.rule(key), self._clock()
-        return tuple(self.current(key, now).counting(rule, now))
+        now = self._clock()
+        quota, rule = self.current(key, now)
+        return tuple(quota.counting(rule, now))
 
     def rule(self, key: str) -> QuotaDefined:
         """Return the definition that counts for a key, its own or the closest with a star; ConfigurationError."""
-        defined = self._defined(self.look(key))
-        if defined is None:
-            msg = f"there is no quota {key}, nor one with a star that it falls under"
-            raise ConfigurationError(msg, quota=key)
-        return defined
+        return self._closest(self.look(key))[1]
 
     def refuse_impossible(self, asked: QuotaRequirement) -> None:
         """Refuse a requirement of a quota that nothing defines, or of more than there ever is: ConfigurationError."""
@@ -122,18 +119,20 @@ class Quotas:
 
     def free_at(self, asked: QuotaRequirement, now: datetime) -> datetime | None:
         """Return when the tokens are free as things stand, `now` if they are, None when they never are."""
-        return self.current(asked.key, now).free_at(self.rule(asked.key), asked.tokens, now)
+        quota, rule = self.current(asked.key, now)
+        return quota.free_at(rule, asked.tokens, now)
 
-    def current(self, key: str, now: datetime) -> Quota:
-        """Return the quota with all that counts now; ConfigurationError when nothing defines it.
+    def current(self, key: str, now: datetime) -> tuple[Quota, QuotaDefined]:
+        """Return the quota with all that counts now, and what defines it; ConfigurationError when nothing does.
 
         What was forgotten and counts again, because a clock went back or windows became longer, is read again.
         """
-        quota, rule = self.look(key), self.rule(key)
+        quota = self.look(key)
+        rule = self._closest(quota)[1]
         if not quota.knows(rule, now):
             quota = self._read(Quota(key=key), forget=False)
             self._kept[key] = self._without_old(quota)
-        return quota
+        return quota, rule
 
     def look(self, key: str) -> Quota:
         """Return the quota as it is now, empty when there is none; only what is new is read, and what is old forgotten.
@@ -163,21 +162,27 @@ class Quotas:
             news = self._log.stream(quota_stream(quota.key), after=quota.version, limit=PAGE)
             if news:
                 quota = quota_after(quota, news)
-            if forget:
-                quota = self._without_old(quota)
+                quota = self._without_old(quota) if forget else quota
             if len(news) < PAGE:
                 return quota
 
     def _without_old(self, quota: Quota) -> Quota:
         """Return the quota without what is older than two windows: clocks differ a little."""
-        rule = self._defined(quota) if quota.reservations else None
-        return quota if rule is None else quota.forgetting(window_begin(rule, self._clock()) - rule.per)
+        if not quota.reservations:
+            return quota
+        rule = self._closest(quota)[1]
+        return quota.forgetting(window_begin(rule, self._clock()) - rule.per)
 
-    def _defined(self, quota: Quota) -> QuotaDefined | None:
+    def _closest(self, quota: Quota) -> tuple[str, QuotaDefined]:
+        """Return the key of the definition that counts for a quota, and that definition; ConfigurationError."""
         if quota.defined is not None:
-            return quota.defined
-        others = (self.look(each).defined for each in candidates(quota.key)[1:])
-        return next((each for each in others if each is not None), None)
+            return quota.key, quota.defined
+        for each in candidates(quota.key)[1:]:
+            defined = self.look(each).defined
+            if defined is not None:
+                return each, defined
+        msg = f"there is no quota {quota.key}, nor one with a star that it falls under"
+        raise ConfigurationError(msg, quota=quota.key)
 
     def _append(self, key: str, event: QuotaDefined, actor: Actor) -> None:
         lost: ConcurrencyError | None = None

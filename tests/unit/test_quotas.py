@@ -138,7 +138,7 @@ def test_kept_quota_answers_as_the_whole_log_does_whatever_clocks_and_definition
             asked = now - seconds * SECOND  # what is asked about is not always now
             whole, rule = quota_after(Quota(key="k"), log.recorded), quotas.rule("k")
             assert rule == whole.defined
-            current = quotas.current("k", asked)
+            current, _ = quotas.current("k", asked)
             assert current.taken(rule, asked) == whole.taken(rule, asked)
             assert current.free_at(rule, tokens, asked) == whole.free_at(rule, tokens, asked)
 
@@ -150,7 +150,7 @@ def test_old_reservations_are_neither_kept_nor_read_again() -> None:
     for number in range(2_500):
         now += MINUTE
         log.add(TokensReserved(request_id=str(number), requirement_id="1.1", tokens=1), now)
-    assert len(quotas.current("k", now).reservations) <= 3
+    assert len(quotas.current("k", now)[0].reservations) <= 3
     assert (quotas.get("k").taken, log.read) == (1, len(log.recorded))
     log.add(QuotaDefined(limit=9, per=60 * MINUTE, window="sliding"), now)
     assert quotas.get("k").taken == 60
