@@ -23,6 +23,12 @@ class Append:
         self.at = at
         self.recorded: list[Recorded] = []
 
+    def put_off(self, until: datetime) -> None:
+        """Let everything happen no earlier than then: when what it is based on was there. Requests are not told."""
+        if until > self.at:
+            self.at = until
+            self.recorded = [each.model_copy(update={"at": until}) for each in self.recorded]
+
     def begin(self, request_id: str, event: Created, correlation_id: str) -> MutationRequest:
         """Put the first event of a new request and return that request."""
         (first,) = self.add(request_stream(request_id), 0, [event], correlation_id=correlation_id)

@@ -100,21 +100,18 @@ class Batches:
                 lost = error
         raise lost or ConcurrencyError("the time budget was too short to submit the batch")
 
-    def _store(self, given: Sequence[Submission], asked: SubmitBatch, at: datetime | None = None) -> Batch:
-        now = at or self._clock()
+    def _store(self, given: Sequence[Submission], asked: SubmitBatch) -> Batch:
+        now = self._clock()
         batch_id, append = new_id(now), Append(new_id(now), asked.actor, now)
         ahead = Foresight(self._submitter.executor)
         begun = [self._begin(number, item, append, batch_id, ahead) for number, item in enumerate(given)]
-        seen = max(each.state.changed_at or now for each in begun)
-        if seen > now:  # the clock has gone back, and nobody asks about a version before it is there
-            return self._store(given, asked, seen)
-        requests = [each.request for each in begun]
-        ids = tuple(each.id for each in requests)
+        append.put_off(max(each.state.changed_at or now for each in begun))
+        ids = tuple(each.request.id for each in begun)
         created = BatchCreated(requests=ids, atomic=asked.atomic, reason=asked.reason)
         append.add(batch_stream(batch_id), 0, [created], correlation_id=batch_id)
         if asked.idempotency_key is not None:
             claim(append, asked.idempotency_key, "batch", batch_id, self._content(given, asked))
-        append.store_all(self._log, self._repository, requests)
+        append.store_all(self._log, self._repository, [each.request for each in begun] if append.at == now else ())
         return self.get(batch_id)
 
     def _earlier(self, given: Sequence[Submission], asked: SubmitBatch) -> str | None:

@@ -335,6 +335,26 @@ def test_item_that_was_refused_at_once_is_in_nobody_s_way(gov: Governance) -> No
     assert statuses(gov.submit_batch(items, atomic=False, actor=GRACE, reason="two")) == ["rejected", "approved"]
 
 
+def test_batch_is_taken_in_while_others_change_its_states_all_the_time(
+    gov: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = gov._executor.current_state
+
+    def changing(state_id: str, state_type: str, *, fresh: bool = True) -> Any:
+        if state_id == "counter-1" and state_type == "Counter" and fresh:
+            monkeypatch.setattr(gov._executor, "current_state", state)
+            drift(gov, 1)
+            monkeypatch.setattr(gov._executor, "current_state", changing)
+        return state(state_id, state_type, fresh=fresh)
+
+    monkeypatch.setattr(gov._executor, "current_state", changing)
+    batch = asked(gov)
+    monkeypatch.undo()
+    assert [each.evaluated_version for each in batch.requests] == [0, 1, 0]
+    assert batch.requests[1].created_at >= gov.state_history("counter-1")[0].at
+    assert [replay(gov.history(each.id)) for each in batch.requests] == list(batch.requests)
+
+
 def test_foresight_does_not_mistake_what_others_do_meanwhile_for_its_own(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

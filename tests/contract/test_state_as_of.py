@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from governance import Governance
+from governance.domain.evolution import replay
 from tests.cases import GRACE, HOUR, INSTANT, MUTATIONS, START, WORKER, Add, Counter
 from tests.clocks import Clock
 
@@ -47,6 +48,7 @@ def test_nothing_is_asked_for_before_the_version_that_it_was_evaluated_on(gov: G
     clock.now -= HOUR
     asked: dict[str, Any] = {"mutation": Add(amount=1), "state_id": "c"}
     batch = gov.submit_batch([{**asked, "state_id": "new"}, asked], atomic=True, actor=GRACE, reason="r")
+    assert batch.requests == tuple(replay(gov.history(each.id)) for each in batch.requests)
     for request in (batch.requests[1], gov.submit(**asked, actor=GRACE, reason="r")):
         assert gov.state("c", at=request.created_at).version == request.evaluated_version == 1
 
