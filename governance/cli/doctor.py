@@ -54,7 +54,7 @@ def _examined(session: Session, findings: "list[Finding]") -> "Iterator[Examined
 
     app = session.application()
     with (
-        current_views(session, "agenda", "approvals", "requests", require_durable=False) as views,
+        current_views(session, "agenda", "approvals", "requests", examined=True) as views,
         session.examined(app) as governance,
         _holders(app, governance.settings.budget_seconds) as holders,
     ):

@@ -28,20 +28,23 @@ DUE = {
 
 
 @contextmanager
-def current_views(session: Session, *names: str, require_durable: bool = True) -> "Iterator[Views]":
-    """Give the views of the store, those named brought up to date before."""
+def current_views(session: Session, *names: str, examined: bool = False) -> "Iterator[Views]":
+    """Give the views of the store, those named brought up to date before.
+
+    To be `examined`: as they are, personal values sealed, and even if the server could lose events.
+    """
     from governance.event_store.settings import RecorderSettings
     from governance.settings import Settings
     from projections import Projections, Views
 
     session.check_url()
     schema = Settings().database_schema
-    settings = RecorderSettings(create_schema=False, database_schema=schema, require_durable=require_durable)
+    settings = RecorderSettings(create_schema=False, database_schema=schema, require_durable=not examined)
     with Projections.open(session.url, settings=settings) as projections:
         for name in names:
             projections.catch_up(name)
     with Views.open(session.url, database_schema=schema) as views:
-        yield opening(views, vault_of(session))
+        yield views if examined else opening(views, vault_of(session))
 
 
 @command(app, "inbox", DECIDE)
