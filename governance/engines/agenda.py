@@ -7,7 +7,7 @@ from typing import Final
 
 from governance.engines.engine import DueItem
 from governance.engines.folding import CALENDARS, QUOTA, QUOTAS, STEPS, micros, moment_of, read_all, steps
-from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow
+from governance.event_store.agenda import AgendaClaim, AgendaCount, AgendaPage, AgendaRow, AgendaTables
 from governance.event_store.deadline import now as monotonic
 from governance.event_store.log import EventLog, translated_errors
 from governance.prefetching import Prefetch
@@ -27,9 +27,12 @@ class Agenda:
     def __init__(self, log: EventLog, prefetch: Prefetch | None = None) -> None:
         self._log = log
         self._prefetch = prefetch
-        self._tables = log.event_recorder.agenda()
         self._lock = Lock()
         self._begun = (0.0, 0)
+
+    @property
+    def _tables(self) -> AgendaTables:
+        return self._log.event_recorder.agenda()  # asked each time, for a forked process has another
 
     def catch_up(self) -> int:
         """Take in what has been appended since, and return the position that the agenda is at."""

@@ -56,6 +56,8 @@ class PostgresRecorder(EventRecorder):
         self._known_head = Head(0, 0)
         schema, seconds = self.settings.database_schema, self.settings.budget_seconds
         self._snapshots = PostgresSnapshots(self._connections, schema, seconds)
+        self._outbox = PostgresOutbox(self._connections, schema, seconds)
+        self._agenda = PostgresAgenda(self._connections, schema, seconds)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Stores all of the events or none and returns their positions."""
@@ -177,11 +179,11 @@ class PostgresRecorder(EventRecorder):
 
     def outbox(self) -> PostgresOutbox:
         """Returns the outbox of the store."""
-        return PostgresOutbox(self._connections, self.settings.database_schema, self.settings.budget_seconds)
+        return self._outbox
 
     def agenda(self) -> PostgresAgenda:
         """Returns the agenda of the store."""
-        return PostgresAgenda(self._connections, self.settings.database_schema, self.settings.budget_seconds)
+        return self._agenda
 
     def snapshots(self) -> PostgresSnapshots:
         """Returns the snapshots of the store."""

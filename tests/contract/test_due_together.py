@@ -1,6 +1,8 @@
 """What is due at one moment is read at once and worked on side by side, and nobody's word is older than the store's."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -125,3 +127,20 @@ def test_requests_that_wait_for_time_alone_may_be_done_in_any_order_those_for_to
     assert [each.group for each in schedules] == [None] * 3
     assert [each.group for each in quotas] == [quotas[0].group] * 3
     assert quotas[0].group is not None
+
+
+def test_forked_process_does_what_is_due_over_connections_of_its_own(gov: Governance, clock: Clock) -> None:
+    requests = asked(gov, 4)
+    assert gov.run_due().performed == ()  # so that there are connections to inherit
+    clock.pass_time(HOUR)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        with suppress(BaseException):
+            done = gov.run_due(limit=2).performed
+            status = 0 if [each.what for each in done] == ["released"] * 2 else 2
+        os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(ended) == 0
+    assert gov.run_due().failures == ()
+    assert {gov.request(each).status for each in requests} == {Status.EXECUTED}
