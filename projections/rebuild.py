@@ -25,6 +25,9 @@ from projections.view import View
 
 DIFF_TRIES: Final = 20
 BUILD_EVENTS: Final = 20_000
+BUSY_EVENTS_A_SECOND: Final = 1_000.0
+"""At so many appended events a second, or more, a rebuild rests for as long as it works."""
+LONGEST_REST_SECONDS: Final = 1.0
 SQLITE_BUILD_EVENTS: Final = 5_000
 
 
@@ -163,18 +166,14 @@ class Builder:
             group = [each for each in standing if each.position == place]
             others = [each for each in standing if each.position > place]
             upto = min((each.position for each in others), default=head)
-            began = time.monotonic()
+            began, before = time.monotonic(), self._feed.head()
             standing = [*self._advancer.step(group, upto, self._limit, ahead=True), *others]
-            self._breathe(time.monotonic() - began)
+            worked = time.monotonic() - began
+            time.sleep(breath(worked, self._feed.head() - before, on_postgres=self._database.on_postgres))
             for lock in locks:
                 lock.take()
             self._tell(report, standing, head, min(each.position for each in standing) - first, started)
         return standing
-
-    def _breathe(self, worked: float) -> None:
-        """Leave writers of an SQLite file, who wait for us, room between two batches."""
-        if not self._database.on_postgres:
-            time.sleep(min(0.05, worked / 10))
 
     @staticmethod
     def _tell(report: Report | None, standing: list[Generation], head: int, done: int, started: float) -> None:
@@ -189,6 +188,17 @@ class Builder:
         with self._database.write() as connection:
             for each in built:
                 switch(connection, each)
+
+
+def breath(worked: float, appended: int, *, on_postgres: bool) -> float:
+    """Return how many seconds to rest after a batch that took so many, while others appended so many events.
+
+    The more they write, the longer, up to as long as the batch took: writers are not to notice a rebuild. On SQLite
+    they wait for each batch, and so are always left some room between two.
+    """
+    busy = min(1.0, appended / worked / BUSY_EVENTS_A_SECOND) if worked > 0 else 0.0
+    rest = min(LONGEST_REST_SECONDS, worked * busy)
+    return rest if on_postgres else max(rest, min(0.05, worked / 10))
 
 
 def _nothing_beside(name: str) -> ViewNotBuiltError:
