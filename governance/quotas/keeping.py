@@ -13,6 +13,7 @@ from governance.domain.quotas import Quota, Reservation, candidates, quota_after
 from governance.domain.values import Given, Id, Value
 from governance.event_store.log import EventLog
 from governance.ids import new_id
+from governance.quotas.glancing import reserved_before
 from governance.retrying import attempts
 from governance.settings import Settings
 from governance.streams import quota_stream
@@ -158,20 +159,32 @@ class Quotas:
             limit *= 10
 
     def _read(self, quota: Quota, *, forget: bool) -> Quota:
+        """Return the quota after what is new in its stream; what would be forgotten at once is not even decoded."""
         while True:
-            news = self._log.stream(quota_stream(quota.key), after=quota.version, limit=PAGE)
-            if news:
-                quota = quota_after(quota, news)
-                quota = self._without_old(quota) if forget else quota
-            if len(news) < PAGE:
+            upto = quota.version + PAGE
+            stored = self._log.stored_stream(quota_stream(quota.key), after=quota.version, upto=upto)
+            begins = self._horizon(quota) if forget and stored else None
+            news = [self._log.decoded(each) for each in stored if begins is None or not reserved_before(each, begins)]
+            quota = quota_after(quota, news)
+            if begins is not None and len(news) < len(stored):
+                version = stored[-1].originator_version
+                quota = quota.model_copy(update={"version": version, "since": max(begins, quota.since or begins)})
+            if stored and forget:
+                quota = self._without_old(quota)
+            if len(stored) < PAGE:
                 return quota
 
+    def _horizon(self, quota: Quota) -> datetime | None:
+        """Return from when on reservations are kept: two windows, for clocks differ a little; None without a rule."""
+        try:
+            rule = self._closest(quota)[1]
+        except ConfigurationError:
+            return None
+        return window_begin(rule, self._clock()) - rule.per
+
     def _without_old(self, quota: Quota) -> Quota:
-        """Return the quota without what is older than two windows: clocks differ a little."""
-        if not quota.reservations:
-            return quota
-        rule = self._closest(quota)[1]
-        return quota.forgetting(window_begin(rule, self._clock()) - rule.per)
+        begins = self._horizon(quota) if quota.reservations else None
+        return quota if begins is None else quota.forgetting(begins)
 
     def _closest(self, quota: Quota) -> tuple[str, QuotaDefined]:
         """Return the key of the definition that counts for a quota, and that definition; ConfigurationError."""

@@ -149,6 +149,22 @@ def test_tokens_of_long_ago_come_back_once_too(store_url: str, clock: Clock) -> 
         assert gov.quotas.get("deploys").taken == 1
 
 
+def test_tokens_come_back_once_however_many_give_them_back(store_url: str, clock: Clock) -> None:
+    settings = Settings(execute_automatically="never")
+    with Governance.open(store_url, mutations=MUTATIONS, clock=clock, settings=settings) as gov:
+        gov.quotas.define("deploys", limit=2, per=HOUR, actor=ROOT)
+        requests = [ask(gov, quota("deploys")), ask(gov, quota("deploys"))]
+        gov.run_due()
+        for each in requests:
+            gov.cancel(each, actor=GRACE)
+        (engine,) = [each for each in gov.engines if each.name == "quota return"]
+        items = engine.due(clock.now, 10)
+        answers = [engine.perform(item, clock.now).what for item in [*items, *items]]
+        assert answers == ["returned", "returned", "returned before", "returned before"]
+        kinds = [each.type for each in gov.log.stream("quota-deploys")]
+        assert kinds.count("TokensReleased") == len(requests)
+
+
 def test_new_round_after_drift_gives_the_tokens_back_and_asks_for_them_again(store_url: str, clock: Clock) -> None:
     settings = Settings(execute_automatically="never")
     with Governance.open(store_url, mutations=MUTATIONS, clock=clock, settings=settings) as gov:

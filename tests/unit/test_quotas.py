@@ -1,17 +1,22 @@
 """Quotas: in no window are more tokens taken than there are, and what is free is given as soon as it is."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
+import pytest
+from eventsourcing.persistence import StoredEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.domain.actors import SYSTEM
+from governance.domain.errors import UnknownEventError, UnreadableEventError
 from governance.domain.quota_events import QuotaDefined, TokensReleased, TokensReserved
 from governance.domain.quotas import Quota, Reservation, candidates, quota_after, window_start
 from governance.domain.recorded import Recorded
 from governance.event_store.log import EventLog
+from governance.event_store.mapper import EnvelopeMapper
 from governance.quotas.keeping import Quotas
 from governance.settings import Settings
 
@@ -19,6 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+MAPPER = EnvelopeMapper(None)  # type: ignore[arg-type]
 
 steps = st.lists(st.tuples(st.integers(-20, 90), st.integers(1, 4), st.booleans()), max_size=60)
 windows = st.sampled_from(["fixed", "sliding"])
@@ -93,18 +99,23 @@ class Pages:
 
     def __init__(self) -> None:
         self.recorded: list[Recorded] = []
-        self.read = 0
+        self.stored: list[StoredEvent] = []
+        self.read = self.decodings = 0
 
     def add(self, event: Any, at: datetime) -> None:
         version = len(self.recorded) + 1
         made = Recorded(stream="quota-k", version=version, at=at, by=SYSTEM, append_id="a", event=event)
         self.recorded.append(made)
+        self.stored.append(MAPPER.to_stored_event(made))
 
-    def stream(self, stream: str, *, after: int = 0, limit: int | None = None) -> Sequence[Recorded]:
-        found = self.recorded[after:] if stream == "quota-k" else []
-        found = found[: limit or len(found)]
+    def stored_stream(self, stream: str, *, after: int, upto: int) -> Sequence[StoredEvent]:
+        found = self.stored[after:upto] if stream == "quota-k" else []
         self.read += len(found)
         return found
+
+    def decoded(self, stored: StoredEvent) -> Recorded:
+        self.decodings += 1
+        return cast(Recorded, MAPPER.to_domain_event(stored))
 
 
 changes = st.lists(
@@ -156,6 +167,31 @@ def test_old_reservations_are_neither_kept_nor_read_again() -> None:
     assert quotas.get("k").taken == 60
     log.read = 0
     assert (quotas.get("k").taken, log.read) == (60, 0)
+
+
+def test_whoever_begins_decodes_only_what_can_still_count() -> None:
+    log = Pages()
+    log.add(QuotaDefined(limit=9, per=MINUTE, window="sliding"), START)
+    for number in range(1, 3_000):
+        log.add(TokensReserved(request_id=str(number), requirement_id="1.1", tokens=1), START + number * SECOND)
+    log.add(TokensReleased(request_id="2999", requirement_id="1.1", tokens=1), START + 3_000 * SECOND)
+    quotas = Quotas(cast(EventLog, log), lambda: START + 3_000 * SECOND, Settings(), lambda: ["k"])
+    assert (quotas.get("k").taken, quotas.look("k").version) == (58, 3_001)
+    assert log.decodings < 1_200, "the first page, and the last two minutes"
+
+
+@pytest.mark.parametrize(
+    "damage", [b"[]", b"{", b'{"v":1}', b'{"v":1,"at":"2000-01-01"}', b'{"v":9,"at":"2000-01-01T00:00:00Z"}']
+)
+def test_old_reservation_that_cannot_be_glanced_at_is_read_like_any_other(damage: bytes) -> None:
+    log = Pages()
+    log.add(QuotaDefined(limit=9, per=MINUTE, window="sliding"), START)
+    for number in range(1_500):
+        log.add(TokensReserved(request_id=str(number), requirement_id="1.1", tokens=1), START)
+    log.stored[-1] = dataclasses.replace(log.stored[-1], state=damage)
+    quotas = Quotas(cast(EventLog, log), lambda: START + 9 * MINUTE, Settings(), lambda: ["k"])
+    with pytest.raises((UnreadableEventError, UnknownEventError)):
+        quotas.look("k")
 
 
 def test_fixed_windows_follow_each_other_from_1970_on() -> None:
