@@ -11,17 +11,38 @@ from governance.domain.terms import Drift
 from governance.execution import MAX_DRIFT, Prepared
 
 
-@dataclass(frozen=True)
-class Together:
-    """The parts of an atomic execution, and the one that cannot be executed, if any.
+class Stopped:
+    """The parts of an atomic execution that cannot be executed, each the first such of its state.
 
-    `imagined`: it cannot on a version of its state that only the batch would have made. As that version will not be,
-    nothing about it may be recorded of the request.
+    Each that met its state as it is says so of its request, so that all rounds that are needed open at once. Of one
+    that met a version that only the batch would have made, nothing may be recorded: that version will not be.
     """
 
+    def __init__(self) -> None:
+        self.first: Prepared | None = None
+        self.imagined = False
+        self.told: list[Prepared] = []
+        self._states: set[str] = set()
+
+    def at(self, state_id: str) -> bool:
+        """Return whether one about this state has been stopped: what others would find there, nobody knows."""
+        return state_id in self._states
+
+    def take(self, part: Prepared, *, imagined: bool) -> None:
+        """Take in the next one; `imagined`: on a version that only the batch would have made."""
+        self._states.add(part.state.id)
+        if self.first is None:
+            self.first, self.imagined = part, imagined
+        if not imagined and part.held is None:
+            self.told.append(part)
+
+
+@dataclass(frozen=True)
+class Together:
+    """The parts of an atomic execution, and those of them that cannot be executed, if any."""
+
     prepared: tuple[Prepared, ...]
-    failed: Prepared | None
-    imagined: bool = False
+    stopped: Stopped
 
 
 def drift_by(request: MutationRequest, changed: StateChanged, version: int) -> Drift:

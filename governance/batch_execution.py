@@ -8,7 +8,7 @@ from time import monotonic
 
 from governance.appending import Append
 from governance.automatic_compensation import AutomaticCompensation
-from governance.batch_drift import Together, drift_by, telling
+from governance.batch_drift import Stopped, Together, drift_by, telling
 from governance.batching import Batch, Batches
 from governance.domain.actors import SYSTEM, Actor
 from governance.domain.batch import BatchState, evolve_batch
@@ -49,8 +49,8 @@ NOT_OF_THE_ITEM = (ConcurrencyError, StoreUnavailableError, OutcomeUnknownError,
 class BatchOutcome(Value):
     """What came of executing a batch. `executed` is True only when every request of it was.
 
-    `outcomes` are those of the requests that this call executed, or of the one that failed, in order. `failed` names
-    the request that could not be executed, `compensations` the requests that put right what was done before it.
+    `outcomes` are those of the requests that this call executed, or of those that failed, in order. `failed` names the
+    (first) request that could not be executed, `compensations` the requests that put right what was done before it.
     """
 
     batch: Batch
@@ -122,7 +122,7 @@ class BatchExecutor:
         changed = (each.changed_at for each in states.values() if each.changed_at is not None)
         now = max(self._clock(), *(each.updated_at for each in batch.requests), *changed)
         together = self._prepare_together(batch.requests, states, actor, now)
-        refuted = together.failed is not None and not fresh
+        refuted = together.stopped.first is not None and not fresh
         return None if refuted else self._append_together(batch, together, actor, now)
 
     def _states(self, requests: Iterable[MutationRequest], *, fresh: bool) -> dict[str, StateVersion]:
@@ -137,27 +137,33 @@ class BatchExecutor:
     ) -> Together:
         before: dict[str, Prepared] = {}
         drift: dict[str, list[Drift]] = defaultdict(list)
-        made: list[Prepared] = []
+        made, stopped = list[Prepared](), Stopped()
         for request in requests:
             state, last = states[request.state_id], before.get(request.state_id)
+            if stopped.at(state.id):
+                continue
             if last is not None and last.state_event is not None:
                 drift[state.id].append(drift_by(last.request, last.state_event, last.state.version + 1))
                 state = last.state_after(now)
             part = self._executor.prepare(request, state, actor, now)
-            _refuse_held(part.request, part.held)
+            if stopped.first is None:
+                _refuse_held(part.request, part.held)
             if part.state_event is None:
-                return Together((), part, imagined=last is not None)
+                stopped.take(part, imagined=last is not None)
+                continue
             before[state.id] = part
             made.append(telling(part, drift[state.id]) if last is not None else part)
-        return Together(tuple(made), None)
+        return Together(tuple(made), stopped)
 
     def _append_together(self, batch: Batch, together: Together, actor: Actor, now: datetime) -> BatchOutcome:
-        append, failed = Append(new_id(now), actor, now), together.failed
-        parts = together.prepared if failed is None else () if together.imagined else (failed,)
+        append, failed = Append(new_id(now), actor, now), together.stopped.first
+        parts = together.prepared if failed is None else together.stopped.told
         requests = [part.add_to(append) for part in parts]
         event: BatchEvent = BatchExecuted()
         if failed is not None:
-            event = BatchFailed(request_id=failed.request.id, reason=_why(failed, together.imagined), executed=())
+            event = BatchFailed(
+                request_id=failed.request.id, reason=_why(failed, together.stopped.imagined), executed=()
+            )
         append.add(batch_stream(batch.id), batch.state.version, [event], correlation_id=batch.id)
         stored = append.store_all(self._log, self._repository, requests)
         outcomes = tuple(outcome_of(known, part.events) for known, part in zip(stored, parts, strict=True))

@@ -56,22 +56,30 @@ class Batching(World):
             runnable(each)
         then = {each.state: list(self.values(each.state)) for each in batch.requests}
         done: list[tuple[Request, int, Value]] = []
+        stopped: dict[str, Request] = {}
         for each in batch.requests:
-            values = then[each.state]
-            trial = copy(each)
-            after = self.resolve(trial, values)
-            if after is None:
-                batch.failed = each
-                # On a version that only the batch itself would have made, nothing is said about the request alone.
-                if len(values) == len(self.values(each.state)):
-                    self.resolve(each, values)
-                return
-            values.append(after)
-            done.append((each, trial.evaluated, after))
+            if each.state not in stopped:
+                trial = copy(each)
+                after = self.resolve(trial, then[each.state])
+                if after is None:
+                    stopped[each.state] = each
+                else:
+                    then[each.state].append(after)
+                    done.append((each, trial.evaluated, after))
+        if stopped:
+            self.tell(batch, stopped, then)
+            return
         for each, evaluated, after in done:
             each.evaluated = evaluated
             self.take_effect(each, after)
         batch.status, batch.failed = "executed", None
+
+    def tell(self, batch: Batch, stopped: dict[str, Request], then: dict[str, list[Value]]) -> None:
+        """Say of each that was stopped why; not of one on a version that only the batch would have made."""
+        batch.failed = next(iter(stopped.values()))
+        for state, each in stopped.items():
+            if len(then[state]) == len(self.values(state)):
+                self.resolve(each, self.values(state))
 
     def in_order(self, batch: Batch) -> None:
         ended = [each for each in batch.requests if each.status not in {*OPEN, "executed"}]

@@ -372,6 +372,34 @@ def test_foresight_does_not_mistake_what_others_do_meanwhile_for_its_own(
         assert [each.evaluated_version for each in batch.requests] == [0, 1]
 
 
+def test_all_rounds_that_an_atomic_batch_needs_open_at_once(gov: Governance) -> None:
+    batch = gov.approve_batch(asked(gov, 4, requires=LEAD, stale="renew").id, actor=ALAN)
+    for number in (0, 2, 3):
+        drift(gov, number)
+    outcome = gov.execute_batch(batch.id, actor=WORKER)
+    assert (outcome.executed, outcome.failed) == (False, batch.requests[0].id)
+    assert [each.request.id for each in outcome.outcomes] == [batch.requests[number].id for number in (0, 2, 3)]
+    assert statuses(outcome.batch) == ["pending", "approved", "pending", "pending"]
+    assert len({gov.history(batch.requests[number].id)[-1].append_id for number in (0, 2, 3)}) == 1
+    gov.approve_batch(batch.id, actor=ALAN)
+    assert gov.execute_batch(batch.id, actor=WORKER).executed
+    assert values(gov, 4) == [101, 2, 103, 104]
+
+
+def test_what_stands_behind_an_item_that_was_stopped_is_left_as_it_was(gov: Governance) -> None:
+    items: list[Any] = [
+        {"mutation": GrantAdmin(user="ada"), "state_id": "roles", "requires": LEAD, "stale": "renew"},
+        {"mutation": SetNote(note="x"), "state_id": "roles", "stale": "reject"},
+        item(1, stale="reject"),
+    ]
+    batch = gov.approve_batch(gov.submit_batch(items, atomic=True, actor=GRACE, reason="three").id, actor=ALAN)
+    gov.run(GrantAdmin(user="bob"), state_id="roles", actor=TONY, reason="drift")
+    drift(gov, 1)
+    outcome = gov.execute_batch(batch.id, actor=WORKER)
+    assert statuses(outcome.batch) == ["pending", "approved", "rejected"]
+    assert outcome.batch.requests[1] == batch.requests[1]
+
+
 def test_items_on_one_state_tell_what_the_ones_before_them_did(gov: Governance) -> None:
     items = [{"mutation": Add(amount=amount), "state_id": "one"} for amount in (1, 2, 3)]
     batch = gov.submit_batch(items, atomic=True, actor=GRACE, reason="sum")
