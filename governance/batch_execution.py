@@ -187,7 +187,7 @@ class BatchExecutor:
         return self._outcome(batch.id, tuple(outcomes), self._put_right(state, actor))
 
     def _begun(self, batch: Batch, actor: Actor) -> BatchState:
-        """Return the batch, failed if one of it has ended; refuse to begin before all of it is approved."""
+        """Return the batch, failed if one of it has ended; refuse to begin before all of it may run."""
         if batch.state.failed_request is not None:
             return batch.state
         ended = next((each for each in batch.requests if each.status not in {*OPEN, Status.EXECUTED}), None)
@@ -197,11 +197,15 @@ class BatchExecutor:
         if all(each.resulting_version is None for each in batch.requests):
             for each in batch.requests:
                 check_command("execute", each.status, each.id)
+                self._refuse_hold(each)
         return batch.state
 
-    def _one(self, request: MutationRequest, actor: Actor) -> tuple[Outcome | None, str | None]:
+    def _refuse_hold(self, request: MutationRequest) -> None:
         hold = self._executor.hold(request, self._clock())
         _refuse_held(request, hold.because if hold is not None and not hold.ends else None)
+
+    def _one(self, request: MutationRequest, actor: Actor) -> tuple[Outcome | None, str | None]:
+        self._refuse_hold(request)
         try:
             outcome = self._handler.execute(request.id, actor)
         except NOT_OF_THE_ITEM:

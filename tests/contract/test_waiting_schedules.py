@@ -519,6 +519,29 @@ def test_batch_is_held_as_a_whole_and_never_executed_in_parts(gov: Governance, c
         assert gov.execute_batch(batch.id, actor=WORKER).executed
 
 
+@pytest.mark.parametrize("atomic", [True, False])
+def test_batch_is_not_begun_while_its_last_request_is_held(gov: Governance, clock: Clock, atomic: bool) -> None:
+    gov.calendars.define("mornings", zone="UTC", openings=[("0 9 * * *", 2 * HOUR)], actor=ROOT)
+    items: list[Any] = [
+        {"mutation": Add(amount=1), "state_id": "n-1", "requires": (approval(role="lead"),), "stale": "renew"},
+        {"mutation": Add(amount=1), "state_id": "n-2", "requires": (schedule(window="mornings"),)},
+    ]
+    batch = gov.submit_batch(items, actor=GRACE, reason="r", atomic=atomic)
+    gov.approve(batch.requests[0].id, actor=ALAN)
+    gov.run_due()
+    assert {each.status for each in gov.batch(batch.id).requests} == {Status.APPROVED}
+    clock.pass_time(3 * HOUR)
+    head = gov.log.head()
+    with pytest.raises(NotDueError, match="mornings"):
+        gov.execute_batch(batch.id, actor=WORKER)
+    assert gov.log.head() == head
+    gov.run(Add(amount=1), state_id="n-1", actor=ALAN, reason="drift")
+    if atomic:
+        outcome = gov.execute_batch(batch.id, actor=WORKER)
+        told = [each.status for each in outcome.batch.requests]
+        assert told == [Status.PENDING, Status.APPROVED], "of what is held nothing is told, and it hides nothing"
+
+
 def test_agenda_read_out_of_the_log_again_finds_the_same(gov: Governance, clock: Clock) -> None:
     nightly(gov)
     first = grant(gov, "ada", schedule(window="nightly"))
