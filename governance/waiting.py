@@ -9,6 +9,7 @@ from governance.checks.checkers import Checker, Checkers
 from governance.checks.engine import Checks
 from governance.checks.tokens import check_token, token_of
 from governance.decisions import RequestId
+from governance.directory import DirectoryLookup
 from governance.domain.actors import Actor
 from governance.domain.condition_commands import OverrideWindow, RecordCheck
 from governance.domain.errors import InputError
@@ -33,6 +34,7 @@ from governance.prefetching import Prefetch
 from governance.quotas.engine import Reservations, Returns
 from governance.quotas.keeping import Quotas
 from governance.repository import Repository
+from governance.rights import Rights
 from governance.settings import Settings
 
 DEFAULT_LIMIT = 1_000
@@ -56,6 +58,7 @@ class Waiting:
     _repository: Repository
     _engines: tuple[Engine, ...]
     _conditions: Conditions
+    _directory: DirectoryLookup | None
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -149,9 +152,10 @@ class Waiting:
     ) -> None:
         """Make the engines, and have executions look at windows and dependencies."""
         self.agenda = Agenda(self.log, Prefetch(self.log, repository))
-        self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars)
+        rights = Rights(self._directory)
+        self.calendars = Calendars(self.log, self._clock, self.settings, self.agenda.calendars, rights)
         self.checkers = Checkers(checkers)
-        self.quotas = Quotas(self.log, self._clock, self.settings, self.agenda.quotas)
+        self.quotas = Quotas(self.log, self._clock, self.settings, self.agenda.quotas, rights)
         conditions = Conditions(repository, self.calendars, self.quotas, self.checkers.refuse_unknown)
         self._conditions = conditions
         executor.hold, executor.check = conditions.hold, conditions.check

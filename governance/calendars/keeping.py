@@ -8,7 +8,7 @@ from typing import Final
 from governance.appending import Append
 from governance.calendars.calendar import Calendar, calendar_after
 from governance.calendars.openings import check_opening, zone_of
-from governance.domain.actors import ADMINISTRATORS, Actor
+from governance.domain.actors import Actor
 from governance.domain.calendar_events import (
     CalendarDefined,
     CalendarEvent,
@@ -18,11 +18,12 @@ from governance.domain.calendar_events import (
     Span,
 )
 from governance.domain.conditions import EVERYTHING
-from governance.domain.errors import ConcurrencyError, InputError, NotAuthorizedError, NotFoundError
+from governance.domain.errors import ConcurrencyError, InputError, NotFoundError
 from governance.domain.values import Given, Id, Moment, Reason, Text
 from governance.event_store.log import EventLog
 from governance.ids import new_id
 from governance.retrying import attempts
+from governance.rights import Rights
 from governance.settings import Settings
 from governance.streams import calendar_stream
 
@@ -58,12 +59,18 @@ class Calendars:
     """The calendars of a store; for administrators and holders of `settings.calendar_role` to change."""
 
     def __init__(
-        self, log: EventLog, clock: Callable[[], datetime], settings: Settings, names: Callable[[], Iterable[str]]
+        self,
+        log: EventLog,
+        clock: Callable[[], datetime],
+        settings: Settings,
+        names: Callable[[], Iterable[str]],
+        rights: Rights | None = None,
     ) -> None:
         self._log = log
         self._clock = clock
         self._settings = settings
         self._names = names
+        self._rights = rights or Rights()
         self._kept: dict[str, tuple[Calendar, float]] = {}
 
     def now(self) -> datetime:
@@ -198,7 +205,7 @@ class Calendars:
             raise InputError(msg, field="also_open")
 
     def _append(self, name: str, actor: Actor, decide: Callable[[Calendar], CalendarEvent]) -> Calendar:
-        self._check_actor(actor, name)
+        self._rights.check(actor, self._settings.calendar_role, "change calendars", calendar=name)
         lost: ConcurrencyError | None = None
         for _ in attempts(self._settings.budget_seconds):
             calendar = self.look(name)
@@ -212,11 +219,3 @@ class Calendars:
             else:
                 return self.look(name)
         raise lost or ConcurrencyError(f"others kept changing calendar {name}", calendar=name)
-
-    def _check_actor(self, actor: Actor, name: str) -> None:
-        if not isinstance(actor, Actor):
-            msg = f"actor: {type(actor).__name__} is not an Actor"
-            raise InputError(msg, field="actor")
-        if actor.kind not in ADMINISTRATORS and self._settings.calendar_role not in actor.roles:
-            msg = f"{actor.id} may not change calendars: that takes the role {self._settings.calendar_role}"
-            raise NotAuthorizedError(msg, calendar=name, actor=actor.id)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from governance.appending import Append
-from governance.domain.actors import ADMINISTRATORS, Actor
+from governance.domain.actors import Actor
 from governance.domain.conditions import MAX_DURATION, MAX_TOKENS, QuotaRequirement
-from governance.domain.errors import ConcurrencyError, ConfigurationError, InputError, NotAuthorizedError
+from governance.domain.errors import ConcurrencyError, ConfigurationError, InputError
 from governance.domain.quota_events import QuotaDefined, TokensReleased
 from governance.domain.quotas import Quota, Reservation, candidates, quota_after, window_begin
 from governance.domain.values import Given, Id, Value
@@ -15,6 +15,7 @@ from governance.event_store.log import EventLog
 from governance.ids import new_id
 from governance.quotas.glancing import reserved_before
 from governance.retrying import attempts
+from governance.rights import Rights
 from governance.settings import Settings
 from governance.streams import quota_stream
 
@@ -52,10 +53,16 @@ class Quotas:
     """The quotas of a store; for administrators and holders of `settings.quota_role` to define."""
 
     def __init__(
-        self, log: EventLog, clock: Callable[[], datetime], settings: Settings, keys: Callable[[], Sequence[str]]
+        self,
+        log: EventLog,
+        clock: Callable[[], datetime],
+        settings: Settings,
+        keys: Callable[[], Sequence[str]],
+        rights: Rights | None = None,
     ) -> None:
         self._log = log
         self._keys = keys
+        self._rights = rights or Rights()
         self._clock = clock
         self._settings = settings
         self._kept: dict[str, Quota] = {}
@@ -75,7 +82,7 @@ class Quotas:
         if not SHORTEST <= given.per <= MAX_DURATION:
             msg = f"per: must be from one second to {MAX_DURATION.days:,} days"
             raise InputError(msg, field="per")
-        self._check_actor(actor, key)
+        self._rights.check(actor, self._settings.quota_role, "define quotas", quota=key)
         self._append(key, QuotaDefined(limit=limit, per=per, window=window), actor)
         return self.get(key)
 
@@ -210,11 +217,3 @@ class Quotas:
             else:
                 return
         raise lost or ConcurrencyError(f"others kept changing quota {key}", quota=key)
-
-    def _check_actor(self, actor: Actor, key: str) -> None:
-        if not isinstance(actor, Actor):
-            msg = f"actor: {type(actor).__name__} is not an Actor"
-            raise InputError(msg, field="actor")
-        if actor.kind not in ADMINISTRATORS and self._settings.quota_role not in actor.roles:
-            msg = f"{actor.id} may not define quotas: that takes the role {self._settings.quota_role}"
-            raise NotAuthorizedError(msg, quota=key, actor=actor.id)
