@@ -141,7 +141,7 @@ class Entry(DueItem):
     @classmethod
     def of(cls, engine: str, row: AgendaRow) -> "Entry":
         """Return the item that a row of the agenda stands for."""
-        return cls(
+        return cls.sound(
             engine=engine,
             key=f"{row.request_id}/{row.item}",
             due_at=moment_of(row.due_at or 0),

@@ -131,7 +131,7 @@ class AgendaEngine(ABC):
 def answer(entry: Entry, result: Result, what: str, error: Exception | None = None) -> Performed:
     """Return what came of an entry."""
     told = None if error is None else clean(_told(error))
-    plain = DueItem(
+    plain = DueItem.sound(
         engine=entry.engine,
         key=entry.key,
         due_at=entry.due_at,
@@ -140,7 +140,7 @@ def answer(entry: Entry, result: Result, what: str, error: Exception | None = No
         tries=entry.tries,
         touched=entry.touched,
     )
-    return Performed(item=plain, result=result, what=what, error=told)
+    return Performed.sound(item=plain, result=result, what=what, error=told)
 
 
 def _told(error: Exception) -> str:

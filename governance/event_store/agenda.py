@@ -7,7 +7,7 @@ work, and it runs out by itself.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,10 +17,8 @@ Step = Mapping[str, Any]
 """One change of the agenda, as the functions below make it; applied in order."""
 
 
-class AgendaRow(BaseModel):
+class AgendaRow(NamedTuple):
     """One thing to look at; `due_at` is in microseconds since 1970, None when only an event can make it due."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     request_id: str
     item: str

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from psycopg import pq
 
@@ -24,7 +24,6 @@ from governance.event_store.postgres_session import Session, Statement
 Answer = TypeVar("Answer")
 
 _COLUMNS: Final = "request_id, item, kind, state_id, wake, due_at, position, tries, touched"
-_TEXTS: Final = frozenset({"request_id", "item", "kind", "state_id", "wake"})
 _POSITION: Final = "SELECT position FROM {schema}.governance_agenda_position"
 _TAKE_IN: Final = "SELECT {schema}.governance_agenda_take_in($1, $2, $3)::int::bigint"
 _DUE_KINDS: Final = """
@@ -176,14 +175,12 @@ def _rows(result: pq.abc.PGresult) -> list[AgendaRow]:
 
 
 def _row(result: pq.abc.PGresult, row: int) -> AgendaRow:
-    values: dict[str, Any] = {}
-    for column, name in enumerate(AgendaRow.model_fields):
-        value = result.get_value(row, column)
-        if name in _TEXTS:
-            values[name] = (value or b"").decode()
-        else:
-            values[name] = None if value is None else read_int8(value)
-    return AgendaRow.model_validate(values)
+    value = result.get_value
+    request_id, item, kind, state_id, wake = ((value(row, column) or b"").decode() for column in range(5))
+    due_at = value(row, 5)
+    position, tries, touched = (read_int8(value(row, column)) for column in range(6, 9))
+    when = None if due_at is None else read_int8(due_at)
+    return AgendaRow(request_id, item, kind, state_id, wake, when, position, tries, touched)
 
 
 def _texts(result: pq.abc.PGresult) -> list[str]:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from governance.event_store.agenda import (
@@ -201,7 +201,7 @@ class SqliteAgenda(AgendaTables):
 
     def put_off(self, row: AgendaRow, until: int | None, tries: int) -> None:
         """Gives a row back, due at another time."""
-        parameters = {**row.model_dump(), "until": until, "tries": tries}
+        parameters = {**row._asdict(), "until": until, "tries": tries}
         self._write(lambda connection: connection.execute(_PUT_OFF, parameters))
 
     def remove(self, row: AgendaRow) -> None:
@@ -278,8 +278,10 @@ def _due(connection: sqlite3.Connection, kinds: Sequence[str], now: int, limit: 
 
 
 def _rows(found: Sequence[Sequence[bytes | int | None]]) -> list[AgendaRow]:
-    read = ([value.decode() if isinstance(value, bytes) else value for value in each] for each in found)
-    return [AgendaRow.model_validate(dict(zip(AgendaRow.model_fields, each, strict=True))) for each in read]
+    read: Iterator[list[Any]] = (
+        [value.decode() if isinstance(value, bytes) else value for value in each] for each in found
+    )
+    return [AgendaRow(*each) for each in read]
 
 
 def _position(connection: sqlite3.Connection) -> int:

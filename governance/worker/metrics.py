@@ -90,7 +90,10 @@ class Metrics:
     def observe(self, name: str, labels: Labels, seconds: float) -> None:
         """Count a time."""
         with self._lock:
-            self._histograms.setdefault((name, labels), Histogram()).observe(seconds)
+            known = self._histograms.get((name, labels))
+            if known is None:
+                known = self._histograms[name, labels] = Histogram()
+            known.observe(seconds)
 
     def total(self, name: str, **labels: str) -> int:
         """Return the sum of the counters of a name that have these labels."""
