@@ -250,11 +250,14 @@ class Governance(Decisions, BatchCommands, DriftCommands, Questions, Erasure, Ef
 
         Returns `executed=False` when resolution ends the request or sends it back for approval, when it has expired,
         and when the mutation raised an error (which is recorded, and may be tried again). Raises
-        InvalidTransitionError unless the request is approved, AlreadyExecutedError when it has run, ConcurrencyError
-        when somebody else changed the request meanwhile, DigestMismatchError when the store was tampered with.
+        InvalidTransitionError unless the request is approved, and for one of an atomic batch (`execute_batch` runs all
+        of it), AlreadyExecutedError when it has run, ConcurrencyError when somebody else changed the request
+        meanwhile, DigestMismatchError when the store was tampered with.
         """
         check_actor(actor)
-        return self._handler.execute(request_key(request_id), actor)
+        key = request_key(request_id)
+        self._batches.refuse_apart(key)
+        return self._handler.execute(key, actor)
 
     def compensate(
         self,

@@ -16,8 +16,15 @@ from governance.domain.batch_events import BatchCreated
 from governance.domain.commands import Approve, Command, SubmitBatch
 from governance.domain.decider import decide
 from governance.domain.digest import digest
-from governance.domain.errors import ConcurrencyError, GovernanceError, InputError, NotFoundError, StaleError
-from governance.domain.lifecycle import Status
+from governance.domain.errors import (
+    ConcurrencyError,
+    GovernanceError,
+    InputError,
+    InvalidTransitionError,
+    NotFoundError,
+    StaleError,
+)
+from governance.domain.lifecycle import OPEN, Status
 from governance.domain.request import MutationRequest
 from governance.domain.values import Value
 from governance.event_store.log import EventLog
@@ -134,6 +141,14 @@ class Batches:
             requests=requests,
             state=state,
         )
+
+    def refuse_apart(self, request_id: str) -> None:
+        """Refuse to execute one request of an atomic batch without the others: InvalidTransitionError."""
+        request = self._repository.request(request_id, fresh=False)
+        batch_id = request.links.batch_id
+        if batch_id is not None and request.status in OPEN and self.state(batch_id).atomic:
+            msg = f"request {request_id} runs with all of atomic batch {batch_id} or not at all: execute the batch"
+            raise InvalidTransitionError(msg, request=request_id, batch=batch_id, command="execute")
 
     def state(self, batch_id: str) -> BatchState:
         """Return what is recorded of the batch itself."""

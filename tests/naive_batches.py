@@ -39,6 +39,11 @@ class Batching(World):
         for each in pending:
             self.approve(each)
 
+    def execute(self, request: Request) -> bool:
+        if request.batch is not None and request.batch.atomic and request.status in OPEN:
+            raise RefusedError("InvalidTransitionError")
+        return super().execute(request)
+
     def execute_batch(self, batch: Batch) -> list[Request]:
         """Return the requests that were made to put others right."""
         if batch.status == "executed":

@@ -290,7 +290,26 @@ def test_nothing_is_recorded_about_versions_that_only_the_batch_would_have_made(
     assert (outcome.executed, outcome.failed, outcome.outcomes) == (False, batch.requests[1].id, ())
     assert "after what the batch does to state roles before it" in str(outcome.reason)
     assert gov.batch(batch.id).requests == batch.requests
+
+
+def test_one_of_an_atomic_batch_is_not_executed_without_the_others(gov: Governance) -> None:
+    items = [{"mutation": Add(amount=1), "state_id": each} for each in "ab"]
+    batch = gov.submit_batch(items, atomic=True, actor=GRACE, reason="both")
+    head, one = gov.log.head(), batch.requests[0].id
+    with pytest.raises(InvalidTransitionError, match="or not at all: execute the batch") as refused:
+        gov.execute(one, actor=WORKER)
+    assert refused.value.ids == {"request": one, "batch": batch.id, "command": "execute"}
+    assert gov.log.head() == head
+    assert gov.execute_batch(batch.id, actor=WORKER).executed
+    with pytest.raises(AlreadyExecutedError):
+        gov.execute(one, actor=WORKER)
+
+
+def test_one_of_a_batch_in_order_may_be_executed_before_the_others(gov: Governance) -> None:
+    items = [{"mutation": Add(amount=1), "state_id": each} for each in "ab"]
+    batch = gov.submit_batch(items, atomic=False, actor=GRACE, reason="one after the other")
     assert gov.execute(batch.requests[0].id, actor=WORKER).executed
+    assert gov.execute_batch(batch.id, actor=WORKER).executed
 
 
 @pytest.mark.parametrize("atomic", [True, False])
