@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.benchmarks import audit, batch, growth, long, policies
+from scripts.benchmarks import audit, batch, growth, long, policies, projections, projections_live, worker
 from scripts.benchmarks.append import EACH_ON_ONE_CORE, PGBENCH, PGBENCH_16
 from scripts.benchmarks.contenders import COMMAND, CONFLICTS, CYCLE, PLAIN, PLAIN_CYCLE, RAW, RECORDER
 from scripts.benchmarks.cores import ON_ONE_CORE
@@ -34,6 +34,21 @@ _FOUR = "PostgreSQL, 4 processes with 4 callers each"
 _SLOW = ", disk 1 ms slower"
 _CYCLES = "PostgreSQL, 16 callers, life cycles of 9 events"
 _FILE_16 = "SQLite, 16 callers (the raw driver: 1)"
+_REBUILDS = projections.REBUILDS
+_VIEWS = (
+    Figure(
+        "rebuild of requests, one process ÷ the library's runner", _REBUILDS, projections.ONE, projections.LIBRARY, 75
+    ),
+    Figure(
+        "rebuild of all views, one process ÷ the library's runner", _REBUILDS, projections.ALL, projections.LIBRARY, 25
+    ),
+    Figure("catching up in batches ÷ the library's runner", _REBUILDS, projections.CATCH_UP, projections.LIBRARY, 40),
+    Figure("rebuild of requests, SQLite ÷ PostgreSQL", _REBUILDS, projections.ONE_SQLITE, projections.ONE, 0.5),
+    Figure("rebuild, 10 M events ÷ 1 M", projections.GROWTH, "10,000,000 events", "1,000,000 events", 0.8),
+    Figure(
+        "commands beside a rebuild ÷ without", projections.WRITERS, projections_live.BESIDE, projections_live.ALONE, 0.7
+    ),
+)
 PINNED_COMMAND, PINNED_PLAIN = COMMAND + ON_ONE_CORE, PLAIN + ON_ONE_CORE
 FIGURES = (
     Figure("command, 16 callers ÷ pgbench, 16 clients", _SIXTEEN, COMMAND, PGBENCH, 0.6),
@@ -107,6 +122,8 @@ FIGURES = (
     Figure(
         "life cycles with a checkpoint every second ÷ without", audit.WRITERS, audit.CHECKPOINTED, audit.ALONE, 0.95
     ),
+    *_VIEWS,
+    Figure("due requests a second, two workers ÷ one", worker.RELEASED, worker.TWO, worker.ONE, 1.5),
 )
 
 
