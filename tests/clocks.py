@@ -6,10 +6,10 @@ from tests.cases import START
 
 
 class Clock:
-    """Tells the time that a test has set, from START on."""
+    """Tells the time that a test has set, at first the one that it is given."""
 
-    def __init__(self) -> None:
-        self.now = START
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
 
     def __call__(self) -> datetime:
         return self.now

@@ -84,7 +84,7 @@ class Play:
 
     def __init__(self, url: str, seed: int) -> None:
         self.random = Random(seed)
-        self.clock = Clock()
+        self.clock = Clock(START)
         self.governance = Governance.open(
             url, mutations=[Add, Remove], policies=[removal_needs_a_lead], clock=self.clock
         )
