@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     """The pause after the first failed delivery; it doubles with each of the next."""
     effect_longest_pause: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """The longest pause between two attempts to deliver an effect."""
-    effect_lease_seconds: float = Field(default=5.0, ge=0.1)
+    effect_lease_seconds: float = Field(default=3.0, ge=0.1)
     """How long after a worker has died or stalled another delivers its effects."""
     database_schema: str = "governance"
     """The PostgreSQL schema of the tables."""

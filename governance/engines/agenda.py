@@ -14,7 +14,7 @@ from governance.prefetching import Prefetch
 
 PAGE: Final = 500
 MAX_LISTED: Final = 10_000
-LEASE_SECONDS: Final = 4.0
+LEASE_SECONDS: Final = 3.0
 """How long after a worker has died or stalled another does what it had been given."""
 IN_TURN: Final = frozenset({QUOTA})
 """What is served in the order in which it came, among all that wait for the same."""
