@@ -8,6 +8,8 @@ import psycopg
 
 QUIET_SECONDS: Final = 2.0
 """How long nothing may come before it is asked whether the server is still at work."""
+AGAIN_SECONDS: Final = 0.5
+"""After one bad answer to that it is asked again once, so much later: ours may have come in the meantime."""
 _STATE: Final = "SELECT state FROM pg_stat_activity WHERE pid = %s"
 
 
@@ -27,21 +29,27 @@ class WatchedConnection(psycopg.Connection[Any]):
     def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         try:
             wanted = next(gen)
-            heard = time.monotonic()
+            heard, doubted = time.monotonic(), False
             while True:
                 ready = yield wanted
                 if ready:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > QUIET_SECONDS:
-                    self._check()
+                    heard, doubted = time.monotonic(), False
+                elif time.monotonic() - heard > (AGAIN_SECONDS if doubted else QUIET_SECONDS):
+                    doubted = self._doubtful(doubted)
                     heard = time.monotonic()
                 wanted = gen.send(ready)
         except StopIteration as ended:
             return ended.value
 
-    def _check(self) -> None:
+    def _doubtful(self, doubted: bool) -> bool:
+        """Return whether it is in doubt that the server is at work; raises when it was in doubt before.
+
+        The answer may have been sent between our last look at the network and the question to the server.
+        """
         if self.again is not None and _at_work(self.again, self.info.backend_pid):
-            return
+            return False
+        if not doubted and self.again is not None:
+            return True
         self.close()
         msg = f"no answer within {QUIET_SECONDS} s, and the server is not at work on one: the connection is lost"
         raise psycopg.OperationalError(msg)
