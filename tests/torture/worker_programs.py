@@ -56,7 +56,8 @@ def killed(url: str, arrivals: str, seed: int, everything: bool = False) -> list
     fates: list[str] = []
     chance = random.Random(seed)
     for step in ALL_STEPS if everything else STEPS:
-        fates.append(_live(url, arrivals, step, chance.randint(1, 3), None))
+        number = 1 if step.startswith("agenda") else chance.randint(1, 3)  # all there is may be claimed at once
+        fates.append(_live(url, arrivals, step, number, None))
     for _ in range(3):
         fates.append(_live(url, arrivals, None, 0, chance.uniform(0.02, 0.3)))
     return fates
