@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from governance.domain.actors import Actor
+from governance.domain.errors import GovernanceError, OutcomeUnknownError, StoreUnavailableError
 from governance.domain.events import Created, Event, RequestEvent
 from governance.domain.evolution import evolve
 from governance.domain.recorded import Recorded
@@ -94,10 +95,30 @@ class Append:
         self, log: EventLog, repository: Repository, requests: Sequence[MutationRequest]
     ) -> Sequence[MutationRequest]:
         """Store everything in one transaction and return the requests, each with the position of its last event."""
-        positions = log.append(self.recorded)
+        return self._stored(log.append(self.recorded), repository, requests)
+
+    def _stored(
+        self, positions: Sequence[int], repository: Repository, requests: Sequence[MutationRequest]
+    ) -> Sequence[MutationRequest]:
         repository.saw(self.recorded, positions)
         last = dict(zip([each.stream for each in self.recorded], positions, strict=True))
         known = [each.model_copy(update={"position": last[request_stream(each.id)]}) for each in requests]
         for each in known:
             repository.keep(each)
         return known
+
+    @staticmethod
+    def store_each(
+        appends: "Sequence[tuple[Append, MutationRequest]]", log: EventLog, repository: Repository
+    ) -> Sequence[MutationRequest | GovernanceError]:
+        """Store each append with events in a transaction that they share, and return its request or what refused it.
+
+        Raises StoreUnavailableError and OutcomeUnknownError, which are about all of them.
+        """
+        settled = log.append_each([append.recorded for append, _ in appends])
+        stored: list[MutationRequest | GovernanceError] = []
+        for (append, request), each in zip(appends, settled, strict=True):
+            if isinstance(each, StoreUnavailableError | OutcomeUnknownError):
+                raise each
+            stored += [each] if isinstance(each, GovernanceError) else append._stored(each, repository, (request,))
+        return stored

@@ -187,15 +187,15 @@ class BatchExecutor:
         return self._outcome(batch.id, tuple(outcomes), self._put_right(state, actor))
 
     def _begun(self, batch: Batch, actor: Actor) -> BatchState:
-        """Return the batch, failed if one of it has ended; refuse to begin before all of it may run."""
+        """Return the batch, failed if one of it has ended; refuse to begin or go on before all that is left may run."""
         if batch.state.failed_request is not None:
             return batch.state
         ended = next((each for each in batch.requests if each.status not in {*OPEN, Status.EXECUTED}), None)
         if ended is not None:
             why = clean(ended.ended_because or f"it is {ended.status}")
             return self._record_failure(batch.state, ended, why, actor)
-        if all(each.resulting_version is None for each in batch.requests):
-            for each in batch.requests:
+        for each in batch.requests:
+            if each.resulting_version is None:
                 check_command("execute", each.status, each.id)
                 self._refuse_hold(each)
         return batch.state

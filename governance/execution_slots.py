@@ -23,6 +23,11 @@ class ExecutionSlots:
         self._waiting: deque[Event] = deque()
         self._lock = Lock()
 
+    @property
+    def limited(self) -> bool:
+        """Return whether there is a limit at all."""
+        return self._limit is not None
+
     @contextmanager
     def taken(self, until: float | None = None) -> Iterator[None]:
         """Hold a slot; BusyError when none comes free by then (monotonic clock; default: within the time budget)."""

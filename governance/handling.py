@@ -167,22 +167,38 @@ class Handler:
 
     def _execute(self, request: MutationRequest, actor: Actor, at: datetime, *, fresh: bool) -> Outcome | None:
         """Return the outcome, or None when it is no execution and what is in memory may be behind the store."""
-        check_command("execute", request.status, request.id)
-        check_certain(request, "execute")
-        state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
-        now = max(at, request.updated_at, state.changed_at or request.updated_at)
-        prepared = self._executor.prepare(request, state, actor, now)
+        prepared, now = self._prepared(request, actor, at, fresh=fresh)
         if prepared.state_event is None and not fresh:
             return None
-        if (
-            prepared.state_event is not None
-            and self.elsewhere is not None
-            and self.elsewhere.states.governs(state.type)
-        ):
+        if prepared.state_event is not None and self.elsewhere is not None and self._executor.elsewhere(request):
             return self.elsewhere.run(prepared, actor, now)
         append = Append(new_id(now), actor, now)
         stored = append.store(self._log, self._repository, prepared.add_to(append))
         return outcome_of(stored, prepared.events)
+
+    def _prepared(
+        self, request: MutationRequest, actor: Actor, at: datetime, *, fresh: bool
+    ) -> tuple[Prepared, datetime]:
+        check_command("execute", request.status, request.id)
+        check_certain(request, "execute")
+        state = self._executor.current_state(request.state_id, request.state_type, fresh=fresh)
+        now = max(at, request.updated_at, state.changed_at or request.updated_at)
+        return self._executor.prepare(request, state, actor, now), now
+
+    def planned(self, request_id: str, actor: Actor, at: datetime) -> tuple[Append, MutationRequest] | None:
+        """Return what executing the request is to append, by what is in memory, and the request that it leads to.
+
+        None when it takes more than that: interceptors, a limit, another system, a request that does not come to run.
+        """
+        executor = self._executor
+        request = self._repository.request(request_id, fresh=False)
+        if executor.interceptors is not None or executor.slots.limited or executor.elsewhere(request):
+            return None
+        prepared, now = self._prepared(request, actor, at, fresh=False)
+        if prepared.state_event is None:
+            return None
+        append = Append(new_id(now), actor, now)
+        return append, prepared.add_to(append)
 
 
 def check_same_state(old: MutationRequest, new: MutationRequest) -> None:

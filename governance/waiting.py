@@ -167,7 +167,7 @@ class Waiting:
             Returns(self.agenda, store, self.quotas),
             Reservations(self.agenda, store, self.quotas),
             Checks(self.agenda, store, self.checkers, self.settings),
-            Executions(self.agenda, handler, self.settings.execute_automatically),
+            Executions(self.agenda, store, handler, self.settings.execute_automatically),
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from governance.domain.values import Value
 
@@ -54,6 +54,31 @@ class Engine(Protocol):
         """Do it, at most once however many try: the version of the stream decides. Lost races and errors are answers.
 
         Raises only StoreUnavailableError and OutcomeUnknownError; then the item comes up again after its lease.
+        """
+
+
+class Plan(Protocol):
+    """What an engine has decided about one item and not stored yet; only that engine can read it."""
+
+    @property
+    def item(self) -> DueItem:
+        """Return what was decided about."""
+
+
+@runtime_checkable
+class PlanningEngine(Engine, Protocol):
+    """An engine that can decide on several items, one after the other, and then store all of that at once."""
+
+    def plan(self, item: DueItem, now: datetime) -> Plan | None:
+        """Return what is to be stored for an item; None when it is not that simple, which `perform` is for.
+
+        Raises nothing and stores nothing.
+        """
+
+    def settle(self, plans: Sequence[Plan]) -> Sequence[Performed | None]:
+        """Store the plans, each all or nothing, and return what came of each: None for one that has to be performed.
+
+        Raises only StoreUnavailableError and OutcomeUnknownError; then the items come up again after their lease.
         """
 
 

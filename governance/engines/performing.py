@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from governance.appending import Append
 from governance.domain.actors import SYSTEM
@@ -21,7 +21,7 @@ from governance.domain.events import RequestEvent
 from governance.domain.request import MutationRequest
 from governance.domain.values import clean
 from governance.engines.agenda import Agenda, Entry
-from governance.engines.engine import DueItem, Performed, Result
+from governance.engines.engine import DueItem, Performed, Plan, Result
 from governance.event_store.log import EventLog
 from governance.ids import new_id
 from governance.repository import Repository
@@ -78,10 +78,41 @@ class Store:
         raise lost or ConcurrencyError(f"others kept changing request {request_id}", request=request_id)
 
     def _decided(self, request: MutationRequest, now: datetime, decide: Decide) -> MutationRequest | None:
+        planned = self._planned(request, now, decide)
+        return None if planned is None else planned[0].store(self.log, self.repository, planned[1])
+
+    def planned(self, request_id: str, now: datetime, decide: Decide) -> tuple[Append, MutationRequest] | None:
+        """Return what is decided on a request as it is in memory, and the request that it leads to, None for nothing.
+
+        A decision that puts events of other streams into the append must not be planned with others.
+        """
+        return self._planned(self.repository.request(request_id, fresh=False), now, decide)
+
+    @staticmethod
+    def _planned(request: MutationRequest, now: datetime, decide: Decide) -> tuple[Append, MutationRequest] | None:
         at = max(now, request.updated_at)
         append = Append(new_id(at), SYSTEM, at)
         events = decide(request, at, append)
-        return append.store(self.log, self.repository, append.add_to(request, events)) if events else None
+        return (append, append.add_to(request, events)) if events else None
+
+    def settle(self, plans: "Sequence[Planned]") -> Sequence[Performed | None]:
+        """Store the plans together and return what came of each, None for one that something stood in the way of."""
+        if not plans:
+            return ()
+        stored = Append.store_each([(each.append, each.request) for each in plans], self.log, self.repository)
+        return [
+            None if isinstance(came_of, GovernanceError) else answer(plan.item, "done", plan.what)
+            for plan, came_of in zip(plans, stored, strict=True)
+        ]
+
+
+class Planned(NamedTuple):
+    """What is to be stored for an entry, the request that it leads to, and what has been done then."""
+
+    item: Entry
+    append: Append
+    request: MutationRequest
+    what: str
 
 
 class AgendaEngine(ABC):
@@ -126,6 +157,29 @@ class AgendaEngine(ABC):
     @abstractmethod
     def do(self, entry: Entry, now: datetime) -> Performed:
         """Do it; every GovernanceError is an answer."""
+
+
+class PlanningAgendaEngine(AgendaEngine):
+    """An engine of the agenda whose decisions, as far as memory tells them, are stored many at a time."""
+
+    def __init__(self, agenda: Agenda, store: Store) -> None:
+        super().__init__(agenda)
+        self._store = store
+
+    def plan(self, item: DueItem, now: datetime) -> Plan | None:
+        """Return what is to be stored for an item; None for whatever has to be performed to find out more."""
+        try:
+            return self.planned(item, now) if isinstance(item, Entry) else None
+        except Exception:
+            return None  # performing it says what was wrong
+
+    def settle(self, plans: Sequence[Plan]) -> Sequence[Performed | None]:
+        """Store plans of this engine and return what came of each."""
+        return self._store.settle([each for each in plans if isinstance(each, Planned)])
+
+    @abstractmethod
+    def planned(self, entry: Entry, now: datetime) -> Planned | None:
+        """Return what memory tells is to be stored for an entry; raises what `do` would."""
 
 
 def answer(entry: Entry, result: Result, what: str, error: Exception | None = None) -> Performed:

@@ -17,45 +17,59 @@ from governance.engines.agenda import Agenda, Entry
 from governance.engines.conditions import Conditions
 from governance.engines.engine import Performed
 from governance.engines.folding import SCHEDULE
-from governance.engines.performing import AgendaEngine, Store, answer
+from governance.engines.performing import Planned, PlanningAgendaEngine, Store, answer
 
+RELEASED = "released"
 _LATER = frozenset({"schedule", "quota"})
 
 
-class Schedules(AgendaEngine):
+class Schedules(PlanningAgendaEngine):
     """Lets requests out at their time; into a window only once everything else but a quota is met."""
 
     name: ClassVar[str] = "schedule"
 
     def __init__(self, agenda: Agenda, store: Store, conditions: Conditions) -> None:
-        super().__init__(agenda)
+        super().__init__(agenda, store)
         self.kinds = (SCHEDULE,)
-        self._store = store
         self._conditions = conditions
 
     def do(self, entry: Entry, now: datetime) -> Performed:
         """Record that it is time, or put it off to when it may be."""
         until: list[datetime | None] = []
-        released: list[str] = []
+        what = "moved on"
 
         def decided(request: MutationRequest, at: datetime, append: Append) -> Sequence[RequestEvent]:
+            nonlocal what
             del append
             until.clear()
-            released.clear()
-            opened = waiting_for(request, entry.row.item)
-            if opened is None or not isinstance(opened.asked, ScheduleRequirement) or due(request, at):
-                return ()
-            opens = self._opens(request, opened.asked, at)
-            if opens != at:
-                until.append(opens)
-                return ()
-            released.append(opened.id)
-            return decide(Release(actor=SYSTEM, met=(self._reached(opened),)), request, at)
+            events = self._decided(entry, request, at, until)
+            what = RELEASED if events else "moved on"
+            return events
 
         self._store.act(entry.row.request_id, now, decided)
         if until:
             return self.wait(entry, until[0])
-        return answer(entry, "done", "released" if released else "moved on")
+        return answer(entry, "done", what)
+
+    def planned(self, entry: Entry, now: datetime) -> Planned | None:
+        """Return the release if it is time by what memory tells."""
+        planned = self._store.planned(
+            entry.row.request_id, now, lambda request, at, _: self._decided(entry, request, at, [])
+        )
+        return None if planned is None else Planned(entry, *planned, RELEASED)
+
+    def _decided(
+        self, entry: Entry, request: MutationRequest, at: datetime, until: list[datetime | None]
+    ) -> Sequence[RequestEvent]:
+        """Return the events of the release; none when it is over, or not before the time that `until` is given."""
+        opened = waiting_for(request, entry.row.item)
+        if opened is None or not isinstance(opened.asked, ScheduleRequirement) or due(request, at):
+            return ()
+        opens = self._opens(request, opened.asked, at)
+        if opens != at:
+            until.append(opens)
+            return ()
+        return decide(Release(actor=SYSTEM, met=(self._reached(opened),)), request, at)
 
     def _opens(self, request: MutationRequest, asked: ScheduleRequirement, at: datetime) -> datetime | None:
         if request.outside_windows:

@@ -11,7 +11,7 @@ there as there were last time, and no longer than the last flush took.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from eventsourcing.persistence import PersistenceError
 
 from governance.event_store.append import Append
 from governance.event_store.deadline import Deadline, now
-from governance.event_store.recorder import AppendQueueFull, StoreUnavailable
+from governance.event_store.recorder import AppendQueueFull, Settled, StoreUnavailable
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.waiting import Outcome, Waiting, line_up, wake
 
@@ -66,7 +66,60 @@ class GroupCommit:
     def append(self, append: Append) -> Sequence[int]:
         """Stores the append together with others and returns its positions, or raises why not."""
         waiting = Waiting(append)
-        if not self._enter(waiting):
+        self._enter([waiting])
+        self._follow(waiting)
+        return waiting.positions()
+
+    def append_each(self, appends: Sequence[Append]) -> Sequence[Settled]:
+        """Stores each of the appends by itself, in as few flushes as it takes, and returns what became of each.
+
+        Raises AppendQueueFull or StoreUnavailable if none was sent.
+        """
+        waiting = [Waiting(append) for append in appends]
+        for each in waiting[1:]:
+            each.callers = 0
+        self._enter(waiting)
+        for number, each in enumerate(waiting):
+            try:
+                self._follow(each)
+            except PersistenceError as error:
+                each.outcome = error
+            except BaseException:
+                for left in waiting[number + 1 :]:
+                    self._withdraw(left)
+                    left.leave()
+                raise
+        return [each.settled() for each in waiting]
+
+    def close(self, deadline: Deadline) -> None:
+        """Refuses new appends and waits until those in the queue are stored."""
+        with self._mutex:
+            self._closed = True
+            self._room.notify_all()
+            while self._leading and not deadline.passed():
+                self._room.wait(deadline.remaining())
+
+    def _enter(self, waiting: Sequence[Waiting]) -> None:
+        """Puts the appends of one thread into the queue, once there is room; the first may find that it leads."""
+        if not waiting:
+            return
+        events, size = sum([each.events for each in waiting]), sum([each.append.size for each in waiting])
+        with self._mutex:
+            if self._queue or self._closed:
+                self._make_room(waiting[0].append.deadline, events, size)
+            self._queue.extend(waiting)
+            self._queued_events += events
+            self._queued_bytes += size
+            waiting[0].leads = not self._leading
+            self._leading = True
+            if self._missing:
+                self._missing -= 1
+                if not self._missing:
+                    self._gathered.release()
+
+    def _follow(self, waiting: Waiting) -> None:
+        """Waits until the append is stored, and leads a flush if it is its turn to."""
+        if not waiting.leads:
             try:
                 self._await_turn(waiting)
             except BaseException:
@@ -80,37 +133,12 @@ class GroupCommit:
                 self._withdraw(waiting)
                 raise
             self._lead()
-        return waiting.positions()
 
-    def close(self, deadline: Deadline) -> None:
-        """Refuses new appends and waits until those in the queue are stored."""
-        with self._mutex:
-            self._closed = True
-            self._room.notify_all()
-            while self._leading and not deadline.passed():
-                self._room.wait(deadline.remaining())
-
-    def _enter(self, waiting: Waiting) -> bool:
-        """Puts the append into the queue, once there is room, and returns whether its thread leads."""
-        with self._mutex:
-            if self._queue or self._closed:
-                self._make_room(waiting.append)
-            self._queue.append(waiting)
-            self._queued_events += waiting.events
-            self._queued_bytes += waiting.append.size
-            waiting.leads = not self._leading
-            self._leading = True
-            if self._missing:
-                self._missing -= 1
-                if not self._missing:
-                    self._gathered.release()
-        return waiting.leads
-
-    def _make_room(self, append: Append) -> None:
-        while not self._closed and self._full(append):
+    def _make_room(self, deadline: Deadline, events: int, size: int) -> None:
+        while not self._closed and self._full(events, size):
             self._held_back += 1
             try:
-                if not self._room.wait(append.deadline.remaining() - self._least_seconds):
+                if not self._room.wait(deadline.remaining() - self._least_seconds):
                     msg = f"{self._queued_events} events are waiting to be stored; nothing of this append was"
                     raise AppendQueueFull(msg)
             finally:
@@ -119,10 +147,10 @@ class GroupCommit:
             msg = "the store is closed"
             raise StoreUnavailable(msg)
 
-    def _full(self, append: Append) -> bool:
+    def _full(self, events: int, size: int) -> bool:
         return bool(self._queue) and (
-            self._queued_events + len(append.rows) > self._settings.queue_events
-            or self._queued_bytes + append.size > self._settings.queue_bytes
+            self._queued_events + events > self._settings.queue_events
+            or self._queued_bytes + size > self._settings.queue_bytes
         )
 
     def _await_turn(self, waiting: Waiting) -> None:
@@ -151,7 +179,7 @@ class GroupCommit:
     def _gather(self) -> None:
         """Waits until as many are in the queue as are expected, or until the moment for that has passed."""
         with self._mutex:
-            missing = self._expected - len(self._queue)
+            missing = self._expected - callers(self._queue)
             patience = self._gather_until - now() if missing > 0 else 0.0
             if patience < SHORTEST_GATHER_SECONDS:
                 return
@@ -231,7 +259,7 @@ class GroupCommit:
     def _pass_on(self, batch: Sequence[Waiting], began: float) -> None:
         ended = now()
         with self._mutex:
-            self._expected = min(len(batch) + len(self._queue), self._settings.flush_events)
+            self._expected = min(callers(batch) + callers(self._queue), self._settings.flush_events)
             self._gather_until = ended + min(LONGEST_GATHER_SECONDS, (ended - began) * GATHER_SHARE)
             self._choose_leader()
         wake(line_up([waiting for waiting in batch if not waiting.leads]))
@@ -248,6 +276,11 @@ class GroupCommit:
     def _uncount(self, append: Append) -> None:
         self._queued_events -= len(append.rows)
         self._queued_bytes -= append.size
+
+
+def callers(waiting: Iterable[Waiting]) -> int:
+    """Returns how many threads wait for these appends, of which one may have several."""
+    return sum([each.callers for each in waiting])
 
 
 def copied(error: PersistenceError) -> PersistenceError:

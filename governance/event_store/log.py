@@ -67,6 +67,16 @@ class EventLog(Application[str]):
         except PersistenceError as error:
             raise translated(error) from error
 
+    def append_each(self, appends: Sequence[Sequence[Recorded]]) -> Sequence[Sequence[int] | GovernanceError]:
+        """Store each of several lists of events as if by a call of its own, together; return what became of each.
+
+        That is its positions or the error of `append`. Raises that error if nothing of all was tried.
+        """
+        mapper = cast(EnvelopeMapper, self.mapper)
+        with translated_errors():
+            settled = self._given.insert_each([mapper.to_stored_events(each) for each in appends])
+        return [translated(each) if isinstance(each, PersistenceError) else each for each in settled]
+
     def stream(
         self, stream: str, *, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Recorded]:

@@ -22,7 +22,7 @@ from governance.event_store.postgres_session import Session, Statement
 from governance.event_store.postgres_signals import Announcer, Listeners
 from governance.event_store.postgres_snapshots import PostgresSnapshots
 from governance.event_store.postgres_statements import PostgresStatements
-from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaStatus, StoreFacts
+from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaStatus, Settled, StoreFacts
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.waiting import Outcome
 
@@ -65,6 +65,11 @@ class PostgresRecorder(EventRecorder):
             return []
         append = Append(stored_events, self._deadline(), self.settings.append_bytes)
         return self._lane.append(append)
+
+    def insert_each(self, appends: Sequence[Sequence[StoredEvent]]) -> Sequence[Settled]:
+        """Stores each of several lists of events by itself, and returns what became of each."""
+        deadline, most = self._deadline(), self.settings.append_bytes
+        return self._lane.append_each([Append(each, deadline, most) for each in appends])
 
     def select_events(
         self,

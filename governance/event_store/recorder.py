@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -10,6 +10,7 @@ from eventsourcing.persistence import (
     IntegrityError,
     Notification,
     OperationalError,
+    PersistenceError,
     StoredEvent,
 )
 from pydantic import BaseModel, ConfigDict
@@ -63,6 +64,10 @@ class SchemaStatus(BaseModel):
     """Names of the migrations still to be applied, in order."""
 
 
+Settled: TypeAlias = Sequence[int] | PersistenceError
+"""What became of an append: the positions of its events, or why they were not stored."""
+
+
 class OpenWriter(BaseModel):
     """A transaction that is appending now, and below which position readers must not wait for it."""
 
@@ -102,6 +107,14 @@ class EventRecorder(ApplicationRecorder):
 
         Raises VersionConflict, DataError (not text, or too large), AppendQueueFull, StoreUnavailable
         (nothing stored) or OutcomeUnknown.
+        """
+
+    @abstractmethod
+    def insert_each(self, appends: Sequence[Sequence[StoredEvent]]) -> Sequence[Settled]:
+        """Stores each of several lists of events, of which none is empty, as if by a call of its own, and together.
+
+        Returns, for each, the positions of its events or why they were not stored. Raises DataError or VersionConflict
+        if one of them can never be stored, and AppendQueueFull or StoreUnavailable; then nothing is stored.
         """
 
     @abstractmethod

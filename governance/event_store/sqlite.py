@@ -16,7 +16,7 @@ from governance.event_store.append import MAX_VERSION, Append, bounded, stored_f
 from governance.event_store.deadline import Deadline
 from governance.event_store.group_commit import GroupCommit
 from governance.event_store.migrations import pending, statements, status
-from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus, StoreFacts
+from governance.event_store.recorder import EventRecorder, OpenWriter, SchemaOutdated, SchemaStatus, Settled, StoreFacts
 from governance.event_store.settings import RecorderSettings
 from governance.event_store.signals import AppendSignal
 from governance.event_store.sqlite_agenda import SqliteAgenda
@@ -89,6 +89,11 @@ class SqliteRecorder(EventRecorder):
             return []
         append = Append(stored_events, self._deadline(), self.settings.append_bytes)
         return self._lane.append(append)
+
+    def insert_each(self, appends: Sequence[Sequence[StoredEvent]]) -> Sequence[Settled]:
+        """Stores each of several lists of events by itself, and returns what became of each."""
+        deadline, most = self._deadline(), self.settings.append_bytes
+        return self._lane.append_each([Append(each, deadline, most) for each in appends])
 
     def select_events(
         self,

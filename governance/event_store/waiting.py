@@ -10,20 +10,21 @@ from typing import TypeAlias
 from eventsourcing.persistence import PersistenceError
 
 from governance.event_store.append import Append
-from governance.event_store.recorder import OutcomeUnknown
+from governance.event_store.recorder import OutcomeUnknown, Settled
 
-Outcome: TypeAlias = Sequence[int] | PersistenceError | None
+Outcome: TypeAlias = Settled | None
 """Positions, the reason why this append alone was refused, or None to try it again in the next flush."""
 
 
 class Waiting:
     """An append in the queue, and the thread that waits for it."""
 
-    __slots__ = ("append", "behind", "events", "gone", "leads", "outcome", "turn")
+    __slots__ = ("append", "behind", "callers", "events", "gone", "leads", "outcome", "turn")
 
     def __init__(self, append: Append) -> None:
         self.append = append
         self.behind: Waiting | None = None
+        self.callers = 1
         self.events = len(append.rows)
         self.gone = False
         self.leads = False
@@ -33,11 +34,15 @@ class Waiting:
 
     def positions(self) -> Sequence[int]:
         """Returns the positions, or raises why there are none."""
+        settled = self.settled()
+        if isinstance(settled, PersistenceError):
+            raise settled
+        return settled
+
+    def settled(self) -> Settled:
+        """Returns the positions, or why there are none."""
         if self.outcome is None:
-            msg = "the flush that carried this append was interrupted"
-            raise OutcomeUnknown(msg)
-        if isinstance(self.outcome, PersistenceError):
-            raise self.outcome
+            return OutcomeUnknown("the flush that carried this append was interrupted")
         return self.outcome
 
     def wait(self, seconds: float) -> bool:

@@ -1,20 +1,19 @@
 """A crew: the threads that do the work of one engine, no more of it at a time than its limit allows."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from queue import SimpleQueue
-from threading import Condition, Event, Thread
-from typing import Any, Final
+from threading import Event, Thread
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from governance.domain.errors import GovernanceError, StoreUnavailableError
-from governance.engines.engine import DueItem, Engine, Performed
+from governance.engines.engine import DueItem, Engine, Performed, Plan, PlanningEngine
 from governance.worker.metrics import Metrics
-from governance.worker.tracing import span
+from governance.worker.tracing import ItemSpan
 from governance.worker.waking import Wake
+from governance.worker.work_queue import WorkQueue
 
 BREATH_SECONDS = 0.01
 LONGEST_BREATH_SECONDS = 0.2
@@ -28,10 +27,25 @@ _LEVELS: Final = {"done": "debug", "lost": "debug", "waiting": "info", "failed":
 """What is only told when everything is to be told; what was done stands in the log of events."""
 AHEAD = 4
 """How many items a crew takes at once, as a multiple of its size, so that its threads never wait for the next look."""
+QUICK_SECONDS: Final = 0.05
+"""For so long a thread may decide on items before it stores what it has decided: the first waits for the last."""
+
+
+class Task(NamedTuple):
+    """An item in hand: its span, what was planned for it if anything, and when it was begun."""
+
+    item: DueItem
+    span: ItemSpan
+    plan: Plan | None
+    started: float
 
 
 class Crew:
-    """Looks for due work and hands it to its threads; items of one group go to one thread, in order."""
+    """Looks for due work and hands it to its threads; items of one group are done one after the other, in order.
+
+    A thread takes more and more items at a time as long as its engine can plan them, and quickly: what is planned
+    together is stored together. No more than the crew's size are in hand at a time, however they are spread.
+    """
 
     def __init__(
         self,
@@ -52,13 +66,12 @@ class Crew:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._log: Any = structlog.get_logger("governance.worker").bind(engine=engine.name)
-        self._ready: SimpleQueue[str | None] = SimpleQueue()
-        self._groups: dict[str, deque[DueItem]] = {}
-        """What is to be done, by group; a group is in here once, until one thread has done all of it."""
+        self._queue = WorkQueue(size)
+        self._planning = engine if isinstance(engine, PlanningEngine) else None
+        self._most = max(1, size // 2)
+        self._together = 1
         self._breath = BREATH_SECONDS
         self._stopping = Event()
-        self._changed = Condition()
-        self._open = 0
         self._threads: list[Thread] = []
 
     def start(self) -> None:
@@ -69,20 +82,13 @@ class Crew:
 
     def stop(self) -> None:
         """Take on nothing more; what a thread has begun is finished, what nobody has begun is left to others."""
-        with self._changed:
-            self._stopping.set()
-            for items in self._groups.values():
-                self._open -= len(items)
-                items.clear()
-            for _ in range(self.size):
-                self._ready.put(None)
-            self._changed.notify_all()
+        self._stopping.set()
+        self._queue.stop()
         self._wake.announce()
 
     def idle(self, seconds: float) -> bool:
         """Return whether everything that was begun is finished, waiting so many seconds for it."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._open == 0, seconds)
+        return self._queue.idle(seconds)
 
     @property
     def alive(self) -> bool:
@@ -113,7 +119,7 @@ class Crew:
         self.answered_at, self.problem = time.monotonic(), None
         if items:
             self._breath = BREATH_SECONDS
-            self._hand_out(items)
+            self._queue.put(items)
         elif room:
             self._stopping.wait(self._breath)
             self._breath = min(LONGEST_BREATH_SECONDS, self._breath * 2)
@@ -122,54 +128,71 @@ class Crew:
     def _room(self) -> int:
         """Return how many items to ask for, waiting until at least half of what the crew takes is done."""
         most = self.size * AHEAD
-        with self._changed:
-            free = self._changed.wait_for(
-                lambda: self._open <= most // 2 or self._stopping.is_set(), self._poll_seconds
-            )
-            return most - self._open if free and not self._stopping.is_set() else 0
-
-    def _hand_out(self, items: Sequence[DueItem]) -> None:
-        with self._changed:
-            if self._stopping.is_set():
-                return  # they come up again elsewhere
-            self._open += len(items)
-            for item in items:
-                group = item.group or f"\0{item.key}"
-                if group not in self._groups:
-                    self._groups[group] = deque()
-                    self._ready.put(group)
-                self._groups[group].append(item)
+        taken = self._queue.open(most // 2, self._poll_seconds)
+        return most - taken if taken <= most // 2 and not self._stopping.is_set() else 0
 
     def _work(self) -> None:
-        while (group := self._ready.get()) is not None:
-            while (item := self._next(group)) is not None:
-                try:
-                    self._perform(item)
-                finally:
-                    self._done()
+        while items := self._queue.take(self._together):
+            in_hand = items
+            try:
+                tasks = self._begun(items)
+                in_hand = [each.item for each in tasks]
+                self._finish(tasks)
+            finally:
+                self._queue.done(in_hand)
 
-    def _next(self, group: str) -> DueItem | None:
-        with self._changed:
-            if self._groups[group]:
-                return self._groups[group].popleft()
-            del self._groups[group]
-            return None
-
-    def _done(self) -> None:
-        with self._changed:
-            self._open -= 1
-            self._changed.notify_all()
-
-    def _perform(self, item: DueItem) -> None:
+    def _begun(self, items: Sequence[DueItem]) -> Sequence[Task]:
+        """Return the items that there was time to decide on, at least one, with what was planned; give back others."""
         started = time.monotonic()
+        tasks: list[Task] = []
+        for item in items:
+            span = ItemSpan(item)
+            with span.current():
+                plan = None if self._planning is None else self._planning.plan(item, self._clock())
+            tasks.append(Task(item, span, plan, started))
+            took = time.monotonic() - started
+            if took > QUICK_SECONDS:
+                break
+        if len(tasks) < len(items):
+            self._queue.put_back(items[len(tasks) :])
+        self._together = self._pace(len(tasks), took, all(each.plan for each in tasks))
+        return tasks
+
+    def _pace(self, number: int, took: float, planned: bool) -> int:
+        """Return how many items to take next time, after so many took so long: more if all were planned quickly."""
+        if not planned or took > QUICK_SECONDS:
+            return max(1, number // 2)
+        return min(max(self._together, number * 2), self._most) if took < QUICK_SECONDS / 2 else number
+
+    def _finish(self, tasks: Sequence[Task]) -> None:
+        plans = [each.plan for each in tasks if each.plan is not None]
         try:
-            with span(item):
-                performed = self.engine.perform(item, self._clock())
+            settled = iter(self._planning.settle(plans) if self._planning and plans else ())
         except Exception as error:
-            self._trouble(error, item)
+            for each in tasks:
+                each.span.end()
+            self._trouble(error, tasks[0].item)
             return
-        took = time.monotonic() - started
-        late = (self._clock() - item.due_at).total_seconds()
+        for each in tasks:
+            performed = None if each.plan is None else next(settled)
+            if performed is None:
+                self._perform(each)
+            else:
+                self._count(each, performed)
+            each.span.end()
+
+    def _perform(self, task: Task) -> None:
+        try:
+            with task.span.current():
+                performed = self.engine.perform(task.item, self._clock())
+        except Exception as error:
+            self._trouble(error, task.item)
+        else:
+            self._count(task, performed)
+
+    def _count(self, task: Task, performed: Performed) -> None:
+        took = time.monotonic() - task.started
+        late = (self._clock() - task.item.due_at).total_seconds()
         self._metrics.performed(self.engine.name, performed, took_seconds=took, late_seconds=max(0.0, late))
         self._tell(performed, took)
 

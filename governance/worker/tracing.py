@@ -4,8 +4,7 @@ A request's id and a trace's id are both 128 bits. So every span of a request's 
 trace, and who looks at an event finds that trace without any other id being stored.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -22,17 +21,26 @@ _tracer: Any = None if _otel is None else _otel.get_tracer("governance.worker")
 _FIRST_SPAN_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
 
-@contextmanager
-def span(item: DueItem) -> Iterator[None]:
-    """Give a span around the work on one item; does nothing where OpenTelemetry is not installed or not set up."""
-    if _tracer is None:
-        yield
-        return
-    attributes = {"governance.engine": item.engine, "governance.item": item.key}
-    if item.request_id is not None:
-        attributes["governance.request_id"] = item.request_id
-    with _tracer.start_as_current_span(f"governance {item.engine}", context=_context(item), attributes=attributes):
-        yield
+class ItemSpan:
+    """The span around the work on one item; nothing where OpenTelemetry is not installed or not set up."""
+
+    def __init__(self, item: DueItem) -> None:
+        self._span: Any = None
+        if _tracer is None or isinstance(_otel.get_tracer_provider(), _otel.ProxyTracerProvider):
+            return
+        attributes = {"governance.engine": item.engine, "governance.item": item.key}
+        if item.request_id is not None:
+            attributes["governance.request_id"] = item.request_id
+        self._span = _tracer.start_span(f"governance {item.engine}", context=_context(item), attributes=attributes)
+
+    def current(self) -> AbstractContextManager[Any]:
+        """Return a context in which this is the current span; an error that leaves it is recorded."""
+        return nullcontext() if self._span is None else _otel.use_span(self._span)
+
+    def end(self) -> None:
+        """End the span."""
+        if self._span is not None:
+            self._span.end()
 
 
 def _context(item: DueItem) -> Any:

@@ -1,5 +1,6 @@
 """Watching the log: wakes the crews at every append, and measures how long decisions and executions took."""
 
+import time
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -18,8 +19,11 @@ MEASURED: Final = ("Approved", "Rejected", "Executed")
 PAGE: Final = 500
 BREATH_SECONDS: Final = 0.05
 """The pause after a look at what was appended, so that a busy log is looked at in pieces and not event by event."""
+MEASURE_SECONDS: Final = 1.0
+"""How often at most what was appended is measured: who reads metrics looks less often, and a full page costs less."""
 REMEMBERED: Final = 10_000
 _MILLISECOND_BITS: Final = 80
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Told(Struct):
@@ -38,27 +42,30 @@ class Watcher:
         self._log = log
         self._wake = wake
         self._metrics = metrics
-        self._position: int | None = None
+        self._seen: int | None = None
+        self._measured = 0
+        self._measured_at = 0.0
         self._approved: OrderedDict[str, datetime] = OrderedDict()
 
     def run(self, stop: Event) -> None:
         """Watch until the flag is set."""
-        if self._position is None:
-            self._position = self._log.head()
+        if self._seen is None:
+            self._seen = self._measured = self._log.head()
         while not stop.is_set():
-            if self._log.wait(self._position, 1.0):
+            if self._log.wait(self._seen, MEASURE_SECONDS):
                 self._wake.announce()
-                self._position = self._measure(self._position)
+                self._seen = self._log.head()
                 stop.wait(BREATH_SECONDS)
+            if self._measured < self._seen and time.monotonic() - self._measured_at >= MEASURE_SECONDS:
+                self._measure(self._seen)
+                self._measured_at = time.monotonic()
 
-    def _measure(self, after: int) -> int:
-        head = self._log.head()
-        while after < head:
-            page = self._log.stored(after, PAGE, upto=head, topics=MEASURED)
+    def _measure(self, head: int) -> None:
+        while self._measured < head:
+            page = self._log.stored(self._measured, PAGE, upto=head, topics=MEASURED)
             for each in page:
                 self._take(str(each.originator_id), each.topic, each.state)
-            after = page[-1].id if len(page) == PAGE else head
-        return after
+            self._measured = page[-1].id if len(page) == PAGE else head
 
     def _take(self, stream: str, topic: str, state: bytes) -> None:
         at = _TOLD.decode(state).at
@@ -77,4 +84,4 @@ class Watcher:
 
 def asked_at(stream: str) -> datetime:
     """Return when a request was asked for: its id is a UUIDv7, which begins with the milliseconds since 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=UUID(stream_id(stream)).int >> _MILLISECOND_BITS)
+    return _EPOCH + timedelta(milliseconds=UUID(stream_id(stream)).int >> _MILLISECOND_BITS)

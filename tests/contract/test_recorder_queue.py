@@ -1,13 +1,12 @@
 """What the queue in front of a store promises, with a store that does as the test says."""
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import sleep
 
 import pytest
-from eventsourcing.persistence import DataError, StoredEvent
+from eventsourcing.persistence import DataError
 
 from governance.event_store import group_commit
 from governance.event_store.append import Append
@@ -15,34 +14,8 @@ from governance.event_store.deadline import Deadline
 from governance.event_store.group_commit import FlushSpoiled, GroupCommit
 from governance.event_store.recorder import OutcomeUnknown, StoreUnavailable
 from governance.event_store.settings import RecorderSettings
-from governance.event_store.waiting import Outcome, Waiting, line_up, wake
-
-SETTINGS = RecorderSettings(budget_seconds=1)
-
-
-def append(number: int, seconds: float = 1) -> Append:
-    event = StoredEvent(originator_id="s", originator_version=number, topic="Created", state=b"{}")
-    return Append([event], Deadline.after(seconds), 1_000)
-
-
-class Store:
-    """Answers each append with its version as its position, once the gate is open."""
-
-    def __init__(self) -> None:
-        self.gate = threading.Event()
-        self.flushes: list[list[int]] = []
-        self.before: Callable[[Sequence[Append]], None] = lambda appends: None
-
-    def flush(self, appends: Sequence[Append], deadline: Deadline) -> Sequence[Outcome]:
-        self.flushes.append([one.rows[0].version for one in appends])
-        self.before(appends)
-        self.gate.wait(5)
-        return [[one.rows[0].version] for one in appends]
-
-
-def wait_for_flush(store: Store) -> None:
-    while not store.flushes:
-        sleep(0.001)
+from governance.event_store.waiting import Waiting, line_up, wake
+from tests.queue_cases import SETTINGS, Store, append, wait_for_flush
 
 
 def test_those_who_come_during_a_flush_share_the_next_one() -> None:

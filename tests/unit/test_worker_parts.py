@@ -13,7 +13,7 @@ from governance.ids import new_id
 from governance.worker.duties import Duty, DutyRunner
 from governance.worker.limits import WorkerLimits
 from governance.worker.metrics import Metrics, Sample
-from governance.worker.tracing import span
+from governance.worker.tracing import ItemSpan
 from governance.worker.waking import Wake
 from governance.worker.watching import asked_at
 from tests.worker_cases import Steered, eventually, running
@@ -131,10 +131,13 @@ def test_trace_of_a_request_has_the_request_s_own_id() -> None:
     trace.set_tracer_provider(provider)
     request = "0198a000-0000-7000-8000-000000000001"
     due = datetime(2026, 1, 1, tzinfo=UTC)
-    with span(DueItem(engine="effects", key=f"{request}:0", due_at=due, request_id=request)):
-        pass
-    with span(DueItem(engine="effects", key="k", due_at=due, request_id="no id")):
-        pass
+    first = ItemSpan(DueItem(engine="effects", key=f"{request}:0", due_at=due, request_id=request))
+    second = ItemSpan(DueItem(engine="effects", key="k", due_at=due, request_id="no id"))
+    for each in (first, second, first):  # one item may be worked on in pieces
+        with each.current():
+            assert trace.get_current_span() is each._span
+    first.end()
+    second.end()
     one, other = exporter.get_finished_spans()
     assert one.context is not None
     assert one.context.trace_id == UUID(request).int
