@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropTable
 
@@ -54,13 +54,15 @@ def prepare(database: Database) -> None:
         CONTROL.create_all(connection, tables=[GENERATIONS, PARKED, LEASES])
 
 
+_GENERATIONS: Final = select(GENERATIONS).order_by(GENERATIONS.c.view, GENERATIONS.c.generation)
+_OF_VIEWS: Final = _GENERATIONS.where(GENERATIONS.c.view.in_(bindparam("views", expanding=True)))
+
+
 def generations(connection: Connection, *views: str) -> list[Generation]:
     """Return the generations of the views, or of all views, oldest first; none where views were never run."""
-    query = select(GENERATIONS).order_by(GENERATIONS.c.view, GENERATIONS.c.generation)
-    if views:
-        query = query.where(GENERATIONS.c.view.in_(views))
+    query = _OF_VIEWS if views else _GENERATIONS
     try:
-        return [Generation(**row) for row in connection.execute(query).mappings()]
+        return [Generation(**row) for row in connection.execute(query, {"views": views}).mappings()]
     except DBAPIError as error:
         if GENERATIONS.name in str(error.orig):
             return []

@@ -1,9 +1,11 @@
 """The inbox: what one person can decide on now, found through the index of who is entitled to what."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, literal, not_, or_, select, union
+from sqlalchemy import BindParameter, Integer, Select, Table, and_, bindparam, func, literal, not_, or_, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from governance.domain.actors import Actor
@@ -15,6 +17,7 @@ from projections.writing import among
 
 MOST_BRANCHES: Final = 60
 """An actor with more roles and groups than this is looked for in one branch for each kind of entitlement."""
+KINDS: Final = ("actor", "delegate", "role", "group")
 
 
 def inbox(
@@ -33,20 +36,50 @@ def inbox(
         tables = reader.tables(generation)
         main = tables["approvals"]
         beyond = read_cursor(scope, after, sort, main)[0] if after is not None else 0
-        branches = [
-            _branch(tables, actor, now, beyond, mine).limit(rows).subquery()
-            for mine in _entitlements(database, tables["approvals_entitled"], actor)
-        ]
-        mine = union(*(select(each.c.opened_position) for each in branches)).subquery()
-        wanted = select(mine.c.opened_position).order_by(mine.c.opened_position).limit(rows)
-        query = select(main).where(main.c.opened_position.in_(wanted)).order_by(main.c.opened_position)
-        found = connection.execute(query).mappings().all()
+        values: dict[str, Any] = {"people": sorted(actor.people), "beyond": beyond, "now": now, "rows": rows}
+        places = (main, tables["approvals_entitled"], tables["approvals_votes"])
+        found = connection.execute(_query(database, places, actor, values), values).mappings().all()
     return reader.cut(found, limit, sort, scope, generation.position)
 
 
-def _branch(tables: dict[str, Any], actor: Actor, now: datetime, beyond: int, mine: ColumnElement[bool]) -> Select[Any]:
-    entitled, votes = tables["approvals_entitled"], tables["approvals_votes"]
-    people = sorted(actor.people)
+def _query(database: Database, places: tuple[Table, Table, Table], actor: Actor, values: dict[str, Any]) -> Select[Any]:
+    """Return the query for the actor, and add to the values what its parameters are."""
+    ids = (actor.person,), (actor.person,), tuple(dict.fromkeys(actor.roles)), tuple(dict.fromkeys(actor.groups))
+    possible = [(kind, each) for kind, several in zip(KINDS, ids, strict=True) for each in several if can_be(each)]
+    entitled = places[1]
+    if len(possible) <= MOST_BRANCHES:
+        values.update({f"mine_{number}": each for number, (_, each) in enumerate(possible)})
+        return _usual(places, tuple(kind for kind, _ in possible))
+    by_kind = {kind: [each for one, each in possible if one == kind] for kind, _ in possible}
+    return _union(
+        places, [(entitled.c.kind == kind, among(database, entitled.c.value, each)) for kind, each in by_kind.items()]
+    )
+
+
+@lru_cache(maxsize=256)
+def _usual(places: tuple[Table, Table, Table], kinds: tuple[str, ...]) -> Select[Any]:
+    """Return the query for one id of each of these kinds, which is made once: that takes longer than to run it."""
+    entitled = places[1]
+    return _union(
+        places,
+        [
+            (entitled.c.kind == kind, entitled.c.value == bindparam(f"mine_{number}"))
+            for number, kind in enumerate(kinds)
+        ],
+    )
+
+
+def _union(places: tuple[Table, Table, Table], mine: Iterable[tuple[ColumnElement[bool], ...]]) -> Select[Any]:
+    main, entitled, votes = places
+    rows = bindparam("rows", type_=Integer)
+    branches = [_branch(entitled, votes, and_(*each)).limit(rows).subquery() for each in mine]
+    together = union(*(select(each.c.opened_position) for each in branches)).subquery()
+    wanted = select(together.c.opened_position).order_by(together.c.opened_position).limit(rows)
+    return select(main).where(main.c.opened_position.in_(wanted)).order_by(main.c.opened_position)
+
+
+def _branch(entitled: Table, votes: Table, mine: ColumnElement[bool]) -> Select[Any]:
+    people: BindParameter[str] = bindparam("people", expanding=True)
     # One look into an index for each row: `NOT EXISTS` would become a join that reads all votes. Compared with `!=`
     # so that the planner expects most rows to pass, and walks along the index no further than one page.
     decided = (
@@ -60,35 +93,17 @@ def _branch(tables: dict[str, Any], actor: Actor, now: datetime, beyond: int, mi
         .limit(1)
         .scalar_subquery()
     )
-    own = or_(entitled.c.requester.in_(people), and_(entitled.c.on_behalf_of.is_not(None), _in_name(entitled, people)))
-    in_time = or_(entitled.c.decide_before.is_(None), entitled.c.decide_before > now)
+    in_name = and_(entitled.c.on_behalf_of.is_not(None), entitled.c.on_behalf_of.in_(people))
+    in_time = or_(entitled.c.decide_before.is_(None), entitled.c.decide_before > bindparam("now"))
     return (
         select(entitled.c.opened_position)
         .where(
             entitled.c.actionable,
             mine,
-            entitled.c.opened_position > beyond,
+            entitled.c.opened_position > bindparam("beyond"),
             in_time,
-            not_(own),
+            not_(or_(entitled.c.requester.in_(people), in_name)),
             func.coalesce(decided, 0) != 1,
         )
         .order_by(entitled.c.opened_position)
     )
-
-
-def _in_name(entitled: Any, people: list[str]) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = entitled.c.on_behalf_of.in_(people)
-    return found
-
-
-def _entitlements(database: Database, entitled: Any, actor: Actor) -> list[ColumnElement[bool]]:
-    person = [actor.person]
-    by_kind = {"actor": person, "delegate": person, "role": list(actor.roles), "group": list(actor.groups)}
-    possible = {kind: [each for each in dict.fromkeys(ids) if can_be(each)] for kind, ids in by_kind.items()}
-    if sum(map(len, possible.values())) <= MOST_BRANCHES:
-        return [
-            and_(entitled.c.kind == kind, entitled.c.value == each) for kind, ids in possible.items() for each in ids
-        ]
-    return [
-        and_(entitled.c.kind == kind, among(database, entitled.c.value, ids)) for kind, ids in possible.items() if ids
-    ]
