@@ -27,6 +27,8 @@ _LEVELS: Final = {"done": "debug", "lost": "debug", "waiting": "info", "failed":
 """What is only told when everything is to be told; what was done stands in the log of events."""
 AHEAD = 4
 """How many items a crew takes at once, as a multiple of its size, so that its threads never wait for the next look."""
+AHEAD_WHEN_QUICK = 8
+"""The same while many are decided on together; slow ones would outlast their lease before anybody began them."""
 QUICK_SECONDS: Final = 0.05
 """For so long a thread may decide on items before it stores what it has decided: the first waits for the last."""
 
@@ -127,7 +129,7 @@ class Crew:
 
     def _room(self) -> int:
         """Return how many items to ask for, waiting until at least half of what the crew takes is done."""
-        most = self.size * AHEAD
+        most = self.size * (AHEAD_WHEN_QUICK if self._together > 1 else AHEAD)
         taken = self._queue.open(most // 2, self._poll_seconds)
         return most - taken if taken <= most // 2 and not self._stopping.is_set() else 0
 
@@ -159,10 +161,11 @@ class Crew:
         return tasks
 
     def _pace(self, number: int, took: float, planned: bool) -> int:
-        """Return how many items to take next time, after so many took so long: more if all were planned quickly."""
-        if not planned or took > QUICK_SECONDS:
+        """Return how many items to take next time, after so many took so long: as many as are decided on quickly."""
+        if not planned:
             return max(1, number // 2)
-        return min(max(self._together, number * 2), self._most) if took < QUICK_SECONDS / 2 else number
+        quick = int(number * QUICK_SECONDS / took) if took > 0 else self._most
+        return max(1, min(quick, max(self._together, number * 2), self._most))
 
     def _finish(self, tasks: Sequence[Task]) -> None:
         plans = [each.plan for each in tasks if each.plan is not None]

@@ -3,8 +3,12 @@
 from collections import deque
 from collections.abc import Sequence
 from threading import Condition, Lock
+from typing import Final
 
 from governance.engines.engine import DueItem
+
+ROOM_SECONDS: Final = 0.01
+"""For how long a thread waits for the room to take as many items as there are."""
 
 
 class WorkQueue:
@@ -16,7 +20,10 @@ class WorkQueue:
         self._less = Condition(lock)
         """Told when there is less to do."""
         self._more = Condition(lock)
-        """Told when a thread can take something."""
+        """Told when there is more to take, or more room for it; the one thread that is to take waits for it."""
+        self._next = Condition(lock)
+        """Told when another thread may be the one that is to take."""
+        self._taking = False
         self._ready: deque[str] = deque()
         """Groups with something to do of which nothing is in hand."""
         self._groups: dict[str, deque[DueItem]] = {}
@@ -40,17 +47,29 @@ class WorkQueue:
             self._more.notify()
 
     def take(self, most: int) -> Sequence[DueItem]:
-        """Return up to so many items of different groups, waiting for one; none after `stop`."""
-        with self._more:
-            self._more.wait_for(lambda: self._stopped or (self._ready and self._in_hand < self._size))
-            if self._stopped:
-                return ()
-            number = min(most, self._size - self._in_hand, len(self._ready))
-            taken = [self._groups[self._ready.popleft()].popleft() for _ in range(number)]
-            self._in_hand += number
-            if self._ready and self._in_hand < self._size:
-                self._more.notify()
-            return taken
+        """Return up to so many items of different groups, waiting for one; none after `stop`.
+
+        Waits a moment for room for as many as there are: else threads that once had one item each would, one after the
+        other, find room for one item each for ever.
+        """
+        with self._next:
+            self._next.wait_for(lambda: not self._taking)
+            self._taking = True
+            try:
+                self._more.wait_for(lambda: self._stopped or (self._ready and self._room))
+                self._more.wait_for(lambda: self._stopped or self._room >= min(most, len(self._ready)), ROOM_SECONDS)
+                return () if self._stopped else self._taken(min(most, self._room, len(self._ready)))
+            finally:
+                self._taking = False
+                self._next.notify()
+
+    def _taken(self, number: int) -> Sequence[DueItem]:
+        self._in_hand += number
+        return [self._groups[self._ready.popleft()].popleft() for _ in range(number)]
+
+    @property
+    def _room(self) -> int:
+        return self._size - self._in_hand
 
     def put_back(self, items: Sequence[DueItem]) -> None:
         """Let others have items that were taken and not begun; each is the next of its group."""
@@ -86,7 +105,7 @@ class WorkQueue:
             for items in self._groups.values():
                 self._open -= len(items)
                 items.clear()
-            self._more.notify_all()
+            self._more.notify()
             self._less.notify_all()
 
     def open(self, most: int, seconds: float) -> int:

@@ -56,6 +56,26 @@ def test_a_thread_that_waits_is_woken_by_new_items_and_by_the_end() -> None:
     assert queue.idle(0)
 
 
+def test_a_thread_waits_a_moment_for_room_for_all_that_it_may_take() -> None:
+    queue = WorkQueue(4)
+    queue.put([item(f"{number}") for number in range(12)])
+    singles = [queue.take(1) for _ in range(4)]
+    taken: list[Sequence[DueItem]] = []
+    thread = Thread(target=lambda: taken.append(queue.take(4)))
+    thread.start()
+    for each in singles:
+        queue.done(each)
+    thread.join(10)
+    assert len(taken[0]) == 4
+
+
+def test_one_item_that_never_ends_keeps_no_room_from_others() -> None:
+    queue = WorkQueue(4)
+    queue.put([item(f"{number}") for number in range(5)])
+    queue.take(1)
+    assert len(queue.take(4)) == 3
+
+
 class Line(RuleBasedStateMachine):
     """Any order of putting, taking, giving back and finishing, beside a plain list of what has to come out."""
 

@@ -83,6 +83,17 @@ def test_slow_decisions_are_made_side_by_side_and_hold_up_no_other() -> None:
     assert 1 < engine.most_in_hand <= 8
 
 
+def test_crew_that_was_slow_stores_together_again_when_decisions_are_quick() -> None:
+    engine = Planner(deciding_seconds=0.06)
+    engine.put(*(f"{number}-0" for number in range(24)))
+    with running(engine, size=8):
+        eventually(lambda: len(engine.done) == 24)
+        engine.deciding_seconds = 0.0
+        engine.put(*(f"{number}-1" for number in range(400)))
+        eventually(lambda: len(engine.done) == 424)
+    assert max(engine.settled[24:]) > 1
+
+
 def test_one_slow_decision_among_many_lets_others_take_over_what_comes_behind_it() -> None:
     engine = Planner()
     engine.slow = {"30-0", "31-0"}
