@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EXECUTION = "execution"
 USUAL = 8
-BUSY = {"schedule": 16, "effects": 16}
+BUSY = {"schedule": 32, "effects": 16}
 """Engines whose work is mostly waiting, for the database or for others."""
 
 
@@ -16,7 +16,7 @@ class WorkerLimits(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GOVERNANCE_WORKER_", frozen=True, extra="ignore")
 
-    max_concurrent_executions: int = Field(default=16, ge=1, le=256)
+    max_concurrent_executions: int = Field(default=32, ge=1, le=256)
     """How many requests this worker executes at the same time."""
     concurrency: Mapping[str, int] = Field(default_factory=dict)
     """How many items of an engine are worked on at once, by the engine's name; 16 for schedules and effects, else 8."""
