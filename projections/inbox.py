@@ -1,11 +1,25 @@
 """The inbox: what one person can decide on now, found through the index of who is entitled to what."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Integer, Select, Table, and_, bindparam, func, literal, not_, or_, select, union
+from sqlalchemy import (
+    BindParameter,
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from governance.domain.actors import Actor
@@ -37,48 +51,47 @@ def inbox(
         main = tables["approvals"]
         beyond = read_cursor(scope, after, sort, main)[0] if after is not None else 0
         values: dict[str, Any] = {"people": sorted(actor.people), "beyond": beyond, "now": now, "rows": rows}
-        places = (main, tables["approvals_entitled"], tables["approvals_votes"])
-        found = connection.execute(_query(database, places, actor, values), values).mappings().all()
+        of_view = (main, tables["approvals_entitled"], tables["approvals_votes"])
+        found = connection.execute(_query(database, of_view, actor, values), values).mappings().all()
     return reader.cut(found, limit, sort, scope, generation.position)
 
 
-def _query(database: Database, places: tuple[Table, Table, Table], actor: Actor, values: dict[str, Any]) -> Select[Any]:
+Tables = tuple[Table, Table, Table]
+"""The approvals, who is entitled to them, and who has decided on them."""
+
+
+def _query(database: Database, tables: Tables, actor: Actor, values: dict[str, Any]) -> Select[Any]:
     """Return the query for the actor, and add to the values what its parameters are."""
     ids = (actor.person,), (actor.person,), tuple(dict.fromkeys(actor.roles)), tuple(dict.fromkeys(actor.groups))
     possible = [(kind, each) for kind, several in zip(KINDS, ids, strict=True) for each in several if can_be(each)]
-    entitled = places[1]
     if len(possible) <= MOST_BRANCHES:
         values.update({f"mine_{number}": each for number, (_, each) in enumerate(possible)})
-        return _usual(places, tuple(kind for kind, _ in possible))
+        return _usual(tables, tuple(kind for kind, _ in possible))
     by_kind = {kind: [each for one, each in possible if one == kind] for kind, _ in possible}
-    return _union(
-        places, [(entitled.c.kind == kind, among(database, entitled.c.value, each)) for kind, each in by_kind.items()]
-    )
+    several = list(by_kind.values())
+    return _union(tables, tuple(by_kind), lambda number, value: among(database, value, several[number]))
 
 
 @lru_cache(maxsize=256)
-def _usual(places: tuple[Table, Table, Table], kinds: tuple[str, ...]) -> Select[Any]:
+def _usual(tables: Tables, kinds: tuple[str, ...]) -> Select[Any]:
     """Return the query for one id of each of these kinds, which is made once: that takes longer than to run it."""
-    entitled = places[1]
-    return _union(
-        places,
-        [
-            (entitled.c.kind == kind, entitled.c.value == bindparam(f"mine_{number}"))
-            for number, kind in enumerate(kinds)
-        ],
-    )
+    return _union(tables, kinds, lambda number, value: value == bindparam(f"mine_{number}"))
 
 
-def _union(places: tuple[Table, Table, Table], mine: Iterable[tuple[ColumnElement[bool], ...]]) -> Select[Any]:
-    main, entitled, votes = places
+def _union(tables: Tables, kinds: Iterable[str], wanted: Callable[[int, Any], ColumnElement[bool]]) -> Select[Any]:
+    """Return the query for several entitlements: of these kinds, each to what is wanted of its place among them."""
+    main, entitled, votes = tables[0], tables[1].alias("e"), tables[2].alias("v")  # psycopg keeps short texts only
     rows = bindparam("rows", type_=Integer)
-    branches = [_branch(entitled, votes, and_(*each)).limit(rows).subquery() for each in mine]
+    branches = [
+        _branch(entitled, votes, and_(entitled.c.kind == kind, wanted(number, entitled.c.value))).limit(rows).subquery()
+        for number, kind in enumerate(kinds)
+    ]
     together = union(*(select(each.c.opened_position) for each in branches)).subquery()
-    wanted = select(together.c.opened_position).order_by(together.c.opened_position).limit(rows)
-    return select(main).where(main.c.opened_position.in_(wanted)).order_by(main.c.opened_position)
+    first = select(together.c.opened_position).order_by(together.c.opened_position).limit(rows)
+    return select(main).where(main.c.opened_position.in_(first)).order_by(main.c.opened_position)
 
 
-def _branch(entitled: Table, votes: Table, mine: ColumnElement[bool]) -> Select[Any]:
+def _branch(entitled: FromClause, votes: FromClause, mine: ColumnElement[bool]) -> Select[Any]:
     people: BindParameter[str] = bindparam("people", expanding=True)
     # One look into an index for each row: `NOT EXISTS` would become a join that reads all votes. Compared with `!=`
     # so that the planner expects most rows to pass, and walks along the index no further than one page.

@@ -193,7 +193,9 @@ class Views(Lists):
 
 
 def _typed(kind: type[Row], page: Page[Any]) -> Page[Any]:
-    return Page(tuple(kind.of(row) for row in page.items), page.next, page.position)
+    names = tuple(page.items[0]) if page.items else ()
+    rows = (dict(zip(names, row.values(), strict=True)) for row in page.items)
+    return Page(tuple(map(kind.of, rows)), page.next, page.position)
 
 
 def _at_or_below(path: str) -> Filter:

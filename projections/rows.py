@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from projections.vocabulary import DECISION_BITS
 
@@ -13,10 +13,18 @@ from projections.vocabulary import DECISION_BITS
 class Row:
     """A row of a view."""
 
+    _lists: ClassVar[tuple[str, ...]] = ()
+    """Columns that hold a list, which is a tuple here."""
+
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Return the row with the columns that it is named for."""
-        return cls(**{name: row[name] for name in _names(cls.__name__, cls)})
+        values = {name: row[name] for name in _names(cls.__name__, cls)}
+        for name in cls._lists:
+            values[name] = tuple(values[name])
+        made = object.__new__(cls)
+        made.__dict__.update(values)  # at once: what `__init__` does is most of the time that a page takes
+        return made
 
 
 _KNOWN: Final[dict[str, tuple[str, ...]]] = {}
@@ -37,6 +45,8 @@ def _decisions(bits: int) -> tuple[str, ...]:
 @dataclass(frozen=True, kw_only=True)
 class RequestRow(Row):
     """A mutation request as it stands."""
+
+    _lists = ("pending_reasons", "tags")
 
     request_id: str
     state_id: str
@@ -90,9 +100,7 @@ class RequestRow(Row):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Return the row; `decisions` names what kinds of event it has seen."""
-        seen = _decisions(row["decisions"])
-        lists = {name: tuple(row[name]) for name in ("pending_reasons", "tags")}
-        return super().of({**row, **lists, "decisions": seen})
+        return super().of({**row, "decisions": _decisions(row["decisions"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +126,8 @@ class ApprovalRow(AboutRequest):
     deadline and the request's own. `reversibility` says until when and how the mutation can be put right, if it does.
     """
 
+    _lists = ("approvers", "granted_by", "rejected_by")
+
     requirement_id: str
     round: int
     name: str | None
@@ -137,11 +147,6 @@ class ApprovalRow(AboutRequest):
     decide_before: datetime | None
     reason: str | None
     reversibility: str | None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
-        """Return the row."""
-        return super().of({**row, **{name: tuple(row[name]) for name in ("approvers", "granted_by", "rejected_by")}})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +204,8 @@ class ChangeRow(Row):
 class ExecutionRow(AboutRequest):
     """An attempt to run a request: `result` is `executed`, `failed`, `rejected` or `sent back` for another round."""
 
+    _lists = ("changed_paths",)
+
     position: int
     attempt: int
     kind: str
@@ -215,11 +222,6 @@ class ExecutionRow(AboutRequest):
     actor: str
     at: datetime
     waited_seconds: float | None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
-        """Return the row."""
-        return super().of({**row, "changed_paths": tuple(row["changed_paths"])})
 
 
 @dataclass(frozen=True, kw_only=True)

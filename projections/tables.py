@@ -1,7 +1,7 @@
 """Tables of views: column types that mean the same on SQLite and PostgreSQL, generations, and the control tables."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -46,12 +46,9 @@ class Moment(TypeDecorator[datetime]):
         """Return the value as the database keeps it."""
         return moment_text(value) if isinstance(value, datetime) and dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return the aware time in UTC."""
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        # Sessions are in UTC, so only the name of the zone differs.
-        return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Return what makes an aware time in UTC of what the database has kept."""
+        return _kept_time if dialect.name == "sqlite" else _received_time
 
 
 class Json(TypeDecorator[Any]):
@@ -64,9 +61,9 @@ class Json(TypeDecorator[Any]):
         """Return the text."""
         return json.dumps(value, ensure_ascii=False)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Return the value."""
-        return None if value is None else _DECODE(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+        """Return what makes a value of the text."""
+        return _decoded
 
 
 class Ranked(TypeDecorator[str]):
@@ -96,6 +93,19 @@ class Ranked(TypeDecorator[str]):
 KEY = String().with_variant(String(collation="C"), "postgresql")
 """Text that is compared and sorted byte by byte on both databases."""
 POSITION = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _kept_time(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _received_time(value: datetime | None) -> datetime | None:
+    """Return the time in UTC by that name: sessions are in UTC, so only the name of the zone differs."""
+    return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _decoded(value: str | None) -> Any:
+    return None if value is None else _DECODE(value)
 
 
 def moment_text(moment: datetime) -> str:
