@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 from governance import EffectHandler, effect_handler
+from governance.engines.performing import PlanningAgendaEngine
 from governance.event_store.log import EventLog
 from governance.event_store.postgres_agenda import PostgresAgenda
 from governance.event_store.postgres_outbox import PostgresOutbox
@@ -22,7 +23,7 @@ from tests.processes import reach
 
 STEPS = ("claimed", "held", "before handler", "after handler", "recorded", "taken in")
 """The steps of a delivery, in order; a worker can be killed right after each."""
-ALL_STEPS = ("agenda claimed", "agenda taken in", "about to record", *STEPS)
+ALL_STEPS = ("agenda claimed", "agenda taken in", "planned", "about to record", *STEPS)
 """The steps of a release, an execution and a delivery."""
 
 
@@ -101,13 +102,19 @@ def _watch(at: Callable[[str], None]) -> None:
     for agenda in (SqliteAgenda, PostgresAgenda):
         for name, after in (("claim", "agenda claimed"), ("take_in", "agenda taken in")):
             setattr(agenda, name, _telling(getattr(agenda, name), partial(at, after)))
-    record = EventLog.append
+    planning = PlanningAgendaEngine
+    planning.plan = _telling(planning.plan, partial(at, "planned"))  # type: ignore[method-assign]
+    for name in ("append", "append_each"):
+        recording = _telling(_told(getattr(EventLog, name), partial(at, "about to record")), partial(at, "recorded"))
+        setattr(EventLog, name, recording)
 
-    def append(log: EventLog, recorded: Any) -> Any:
-        at("about to record")
-        return record(log, recorded)
 
-    EventLog.append = _telling(append, partial(at, "recorded"))  # type: ignore[method-assign]
+def _told(call: Callable[..., Any], before: Callable[[], None]) -> Callable[..., Any]:
+    def told(*arguments: Any, **named: Any) -> Any:
+        before()
+        return call(*arguments, **named)
+
+    return told
 
 
 def _telling(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
