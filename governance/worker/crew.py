@@ -134,17 +134,32 @@ class Crew:
         return most - taken if taken <= most // 2 and not self._stopping.is_set() else 0
 
     def _work(self) -> None:
-        while items := self._queue.take(self._together):
-            in_hand = items
+        while hand := list(self._queue.take(self._together)):
             try:
-                tasks = self._begun(items)
-                in_hand = [each.item for each in tasks]
-                self._finish(tasks)
+                self._turn(hand)
             finally:
-                self._queue.done(in_hand)
+                self._queue.done(hand)
 
-    def _begun(self, items: Sequence[DueItem]) -> Sequence[Task]:
-        """Return the items that there was time to decide on, at least one, with what was planned; give back others."""
+    def _turn(self, hand: list[DueItem]) -> None:
+        """Do what can be done together, and then one of the others; gives back the rest, and takes it out of the hand.
+
+        So nothing waits for what is slow, be it decided on or performed, longer than it has to.
+        """
+        tasks = self._decided(hand)
+        self._queue.put_back(hand[len(tasks) :])
+        hand[:] = [each.item for each in tasks]
+        alone = self._alone(tasks)
+        left = {id(each.item) for each in alone}
+        self._queue.done([each for each in hand if id(each) not in left])
+        self._queue.put_back([each.item for each in alone[1:]])
+        hand[:] = [each.item for each in alone[:1]]
+        for each in alone[1:]:
+            each.span.end()
+        for each in alone[:1]:
+            self._perform(each)
+
+    def _decided(self, items: Sequence[DueItem]) -> Sequence[Task]:
+        """Return the items that there was time to decide on, at least one, with what was planned."""
         started = time.monotonic()
         tasks: list[Task] = []
         for item in items:
@@ -155,9 +170,7 @@ class Crew:
             took = time.monotonic() - started
             if took > QUICK_SECONDS:
                 break
-        if len(tasks) < len(items):
-            self._queue.put_back(items[len(tasks) :])
-        self._together = self._pace(len(tasks), took, all(each.plan for each in tasks))
+        self._together = self._pace(len(tasks), took, all(each.plan is not None for each in tasks))
         return tasks
 
     def _pace(self, number: int, took: float, planned: bool) -> int:
@@ -167,22 +180,24 @@ class Crew:
         quick = int(number * QUICK_SECONDS / took) if took > 0 else self._most
         return max(1, min(quick, max(self._together, number * 2), self._most))
 
-    def _finish(self, tasks: Sequence[Task]) -> None:
-        plans = [each.plan for each in tasks if each.plan is not None]
+    def _alone(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Store what was planned, and return what has to be performed alone."""
+        planned = [(each, each.plan) for each in tasks if each.plan is not None]
         try:
-            settled = iter(self._planning.settle(plans) if self._planning and plans else ())
+            settled = self._planning.settle([plan for _, plan in planned]) if self._planning and planned else ()
         except Exception as error:
-            for each in tasks:
-                each.span.end()
             self._trouble(error, tasks[0].item)
-            return
-        for each in tasks:
-            performed = None if each.plan is None else next(settled)
+            for each, _ in planned:
+                each.span.end()
+            return [each for each in tasks if each.plan is None]
+        alone = [each for each in tasks if each.plan is None]
+        for (each, _), performed in zip(planned, settled, strict=True):
             if performed is None:
-                self._perform(each)
+                alone.append(each)
             else:
                 self._count(each, performed)
-            each.span.end()
+                each.span.end()
+        return alone
 
     def _perform(self, task: Task) -> None:
         try:
@@ -192,6 +207,8 @@ class Crew:
             self._trouble(error, task.item)
         else:
             self._count(task, performed)
+        finally:
+            task.span.end()
 
     def _count(self, task: Task, performed: Performed) -> None:
         took = time.monotonic() - task.started

@@ -72,7 +72,9 @@ class WorkQueue:
         return self._size - self._in_hand
 
     def put_back(self, items: Sequence[DueItem]) -> None:
-        """Let others have items that were taken and not begun; each is the next of its group."""
+        """Let others have items that were taken and not done; each is the next of its group."""
+        if not items:
+            return
         with self._more:
             self._in_hand -= len(items)
             for item in reversed(items):
@@ -86,6 +88,8 @@ class WorkQueue:
 
     def done(self, items: Sequence[DueItem]) -> None:
         """Say that items that were taken are done with; then the next of their groups can be taken."""
+        if not items:
+            return
         with self._less:
             self._in_hand -= len(items)
             self._open -= len(items)

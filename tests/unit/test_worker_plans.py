@@ -126,6 +126,19 @@ def test_what_cannot_be_planned_or_was_outrun_is_performed_by_itself() -> None:
     assert metrics.total("governance_worker_items_total", what="planned") == 26
 
 
+def test_one_that_takes_long_to_perform_holds_up_none_that_was_planned_with_it() -> None:
+    engine = Planner()
+    engine.seconds = 1.0
+    engine.put(*(f"{number}-0" for number in range(40)))
+    with running(engine, size=8):
+        eventually(lambda: len(engine.done) == 40)
+        engine.beyond_planning = {"2-1"}
+        engine.put(*(f"{number}-{place}" for place in (1, 2) for number in range(8)))
+        eventually(lambda: len(engine.done) == 40 + 14)
+        assert {"2-1", "2-2"}.isdisjoint(engine.done)
+        eventually(lambda: len(engine.done) == 40 + 16)
+
+
 def test_plans_that_the_store_did_not_take_are_told_and_come_up_again() -> None:
     engine, metrics = Planner(), Metrics()
     engine.away = 2
