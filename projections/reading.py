@@ -20,6 +20,9 @@ from projections.view import View
 
 Found = Mapping[str, Any]
 MOST_COUNTED: Final = 10_000
+MOST_KEPT: Final = 256
+LONGEST_KEPT: Final = 2_000
+"""So many queries of a view are kept, of which what was asked for has no more characters than this."""
 EVERYTHING: Final = AllOf(parts=())
 """The filter that every row passes."""
 
@@ -54,6 +57,8 @@ class Reader:
         self._database = database
         self._view = view
         self._requests = requests
+        self._kept: dict[tuple[int, str], tuple[Select[Any], FromClause]] = {}
+        """Queries by generation, and by what was asked for."""
 
     def page(self, ask: Ask) -> Page[Found]:
         """Return the page of rows."""
@@ -63,12 +68,12 @@ class Reader:
             generation = self.generation(connection)
             tables = self.tables(generation)
             main = tables[self._view.tables[0].name]
-            query, ordered = self._select(connection, ask.where, sort, tables)
+            scope = ask.scope(self._view.name)
+            query, ordered = self._made(connection, ask.where, sort, generation, scope)
             if ask.after is not None:
-                key = read_cursor(ask.scope(self._view.name), ask.after, sort, main)
-                query = query.where(sort.after(ordered, key))
-            rows = connection.execute(query.order_by(*sort.order(ordered)).limit(limit + 1)).mappings().all()
-        return self.cut(rows, limit, sort, ask.scope(self._view.name), generation.position)
+                query = query.where(sort.after(ordered, read_cursor(scope, ask.after, sort, main)))
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+        return self.cut(rows, limit, sort, scope, generation.position)
 
     def cut(self, rows: Any, limit: int, sort: Sort, scope: str, position: int) -> Page[Found]:
         """Return the page of up to `limit` rows out of one more than that."""
@@ -120,6 +125,22 @@ class Reader:
             msg = f"sort: there is no order {name[:80]!r} (there are: {', '.join(self._view.sorts)}; - turns one round)"
             raise InputError(msg, field="sort")
         return Sort(columns, name.startswith("-"))
+
+    def _made(
+        self, connection: Connection, where: Filter, sort: Sort, generation: Generation, scope: str
+    ) -> tuple[Select[Any], FromClause]:
+        """Return the query in its order, kept for the next time: people look at the same lists again and again."""
+        key = (generation.generation, scope)
+        found = self._kept.get(key)
+        if found is None:
+            query, ordered = self._select(connection, where, sort, self.tables(generation))
+            found = query.order_by(*sort.order(ordered)), ordered
+            # Not that of two views, for the other may get a new generation; and not a large one.
+            if f"field='{RELATED}" not in scope and len(scope) <= LONGEST_KEPT:
+                if len(self._kept) >= MOST_KEPT:
+                    self._kept.clear()
+                self._kept[key] = found
+        return found
 
     def _select(
         self, connection: Connection, where: Filter, sort: Sort, tables: Mapping[str, Table]
