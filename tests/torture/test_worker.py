@@ -129,6 +129,7 @@ def test_stalled_worker_is_replaced_and_fenced_when_it_comes_back(store_url: str
         eventually(lambda: len(arrived(arrivals)) > 2)
         with nobody_writes(store_url):
             stalled.signal(signal.SIGSTOP)
+            time.sleep(0.2)  # a thread that runs on another core is stopped a little later
         begin(other)
         eventually(lambda: all_delivered(gov))
         stalled.signal(signal.SIGCONT)
