@@ -175,7 +175,14 @@ class PlanningAgendaEngine(AgendaEngine):
 
     def settle(self, plans: Sequence[Plan]) -> Sequence[Performed | None]:
         """Store plans of this engine and return what came of each."""
-        return self._store.settle([each for each in plans if isinstance(each, Planned)])
+        try:
+            return self._store.settle([each for each in plans if isinstance(each, Planned)])
+        except (StoreUnavailableError, OutcomeUnknownError):
+            raise
+        except Exception:
+            return [None] * len(
+                plans
+            )  # one of them can never be stored: performing each says which, and does the others
 
     @abstractmethod
     def planned(self, entry: Entry, now: datetime) -> Planned | None:

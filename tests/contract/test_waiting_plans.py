@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from governance import Governance, Interceptor, Settings, schedule
 from governance.domain.lifecycle import Status
 from governance.engines.engine import DueItem, Performed, Plan, PlanningEngine
-from tests.cases import GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add, Counter
+from tests.cases import GRACE, HOUR, MUTATIONS, ROOT, START, WORKER, Add, Counter, SetNote
 from tests.clocks import Clock
 
 pytestmark = pytest.mark.as_application
@@ -118,6 +118,25 @@ def test_request_that_was_cancelled_meanwhile_is_not_released(opened: Opened, cl
     assert whats(came.settled) == [None, "released"]
     assert engine(gov, "schedule").perform(came.items[0], clock()).what == "moved on"
     assert [gov.request(each).status for each in (first, second)] == [Status.CANCELED, Status.APPROVED]
+
+
+def test_one_that_can_never_be_stored_holds_up_no_other(opened: Opened, clock: Clock) -> None:
+    gov = opened()
+    requests = released(gov, clock, 3)
+    wait = schedule(not_before=clock() + HOUR)
+    note = SetNote(note="n" * 50_000)
+    large = gov.submit(note, state_id="tenant-42:roles", actor=GRACE, reason="r", requires=[wait]).id
+    clock.pass_time(HOUR)
+    assert engine(gov, "schedule").perform(engine(gov, "schedule").due(clock(), 1)[0], clock()).what == "released"
+    recorder = gov.log.event_recorder
+    recorder.settings = recorder.settings.model_copy(update={"append_bytes": 20_000})
+    executed = turn(gov, "execution")
+    assert None not in executed.plans
+    assert whats(executed.settled) == [None] * 4
+    came = [engine(gov, "execution").perform(each, clock()) for each in executed.items]
+    assert sorted(each.result for each in came) == ["done", "done", "done", "failed"]
+    assert [gov.request(each).status for each in requests] == [Status.EXECUTED] * 3
+    assert gov.request(large).status is Status.APPROVED
 
 
 @pytest.mark.parametrize(
