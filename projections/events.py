@@ -34,7 +34,7 @@ Stored = tuple[int, str, int, str, str]
 """An event as the store holds it: position, stream, version, topic, state."""
 
 
-class Event(Struct, Generic[D]):
+class Event(Struct, Generic[D], gc=False):
     """One event; `data` holds the needed fields of what happened, `stream` the id of its stream within the category."""
 
     v: int
@@ -99,21 +99,19 @@ class Decodings:
         for stored in page:
             category, _, stream = stored[1].partition("-")
             streams = self.by_category.get(category)
-            if streams is not None:
-                self._take(stored, category, stream, streams)
-
-    def _take(self, stored: Stored, category: str, stream: str, streams: Streams) -> None:
-        event: Decoded
-        try:
-            event = self.last = decode(stored, category, stream)
-        except Exception as error:
-            event = Damaged(stored, error, stored[0], stored[2], stored[3])
-            self.damaged.add(category)
-        known = streams.get(stream)
-        if known is None:
-            streams[stream] = [event]
-        else:
-            known.append(event)
+            if streams is None:
+                continue
+            event: Decoded
+            try:
+                event = self.last = decode(stored, category, stream)
+            except Exception as error:
+                event = Damaged(stored, error, stored[0], stored[2], stored[3])
+                self.damaged.add(category)
+            known = streams.get(stream)
+            if known is None:
+                streams[stream] = [event]
+            else:
+                known.append(event)
 
 
 def decode(stored: Stored, category: str, stream: str) -> AnyEvent:

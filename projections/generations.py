@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Index, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropTable
 
@@ -112,20 +112,36 @@ def create(connection: Connection, view: type[View[Any]]) -> Generation:
     return made
 
 
-def create_indexes(connection: Connection, view: type[View[Any]], number: int, *, on_postgres: bool) -> None:
-    """Make the indexes of a generation that is built; those that are there already stay."""
+def indexes(view: type[View[Any]], number: int) -> list[Index]:
+    """Return the indexes of a generation, without those of the keys."""
+    return [
+        index
+        for table in view.tables
+        for index in sorted(table.generation(number).indexes, key=lambda each: str(each.name))
+    ]
+
+
+def create_index(connection: Connection, index: Index, *, on_postgres: bool) -> None:
+    """Make an index of a generation that is built; one that is there already stays.
+
+    On PostgreSQL by this session alone: several indexes are made at once, and starting others to help takes longer.
+    """
     if on_postgres:
+        connection.execute(text("SET LOCAL max_parallel_maintenance_workers = 0"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+        connection.execute(text("SET LOCAL maintenance_work_mem = '128MB'"))
+    connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def gather_statistics(connection: Connection, view: type[View[Any]], number: int) -> None:
+    """Let the planner of PostgreSQL know a new generation, at once."""
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
     for table in view.tables:
-        for index in sorted(table.generation(number).indexes, key=lambda each: str(each.name)):
-            connection.execute(CreateIndex(index, if_not_exists=True))
-        if on_postgres:
-            _gather_statistics(connection, table, number)
+        _gather_statistics(connection, table, number)
 
 
 def _gather_statistics(connection: Connection, table: ViewTable, number: int) -> None:
-    """Let the planner know a new table, at once and with what its labels have to do with their kinds."""
+    """Let the planner know a new table, with what its labels have to do with their kinds."""
     name = table.generation(number).name
     if {"kind", "value"} <= set(table.key):
         connection.exec_driver_sql(f'CREATE STATISTICS IF NOT EXISTS "st_{name}" (mcv) ON kind, value FROM "{name}"')

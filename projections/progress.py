@@ -65,6 +65,8 @@ class Opened:
 
     def delegates(self) -> dict[str, str]:
         """Return who may decide in whose place, and until when: not any more once the delegator has decided."""
+        if not self.delegations:
+            return {}
         decided = {each for vote in self.votes for each in (vote.approver, vote.delegated_by)}
         open_ones = [each for each in self.delegations if each.delegator not in decided]
         latest: dict[str, str] = {}
@@ -104,12 +106,16 @@ class Progress:
 
     def actionable(self) -> list[Opened]:
         """Return the open approvals whose turn it is: those of the lowest step."""
+        if self.status != "pending":
+            return []
         waiting = [each for each in self.open() if each.kind == APPROVAL]
         step = min((each.step for each in waiting), default=0)
         return [each for each in waiting if each.step == step]
 
     def pending_reasons(self) -> list[str]:
         """Return the kinds of the open requirements, each once."""
+        if self.status != "pending":
+            return []
         return list(dict.fromkeys(each.kind for each in self.open()))
 
 

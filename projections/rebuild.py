@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
+
+from sqlalchemy import Index
 
 from projections.advancing import Advancer
 from projections.database import Database
@@ -14,17 +17,22 @@ from projections.generations import (
     Generation,
     check_definition,
     create,
-    create_indexes,
+    create_index,
     drop,
+    gather_statistics,
     generations,
+    indexes,
     of,
     switch,
 )
+from projections.interpreter import quick_turns, without_collector
 from projections.locks import WorkLock
 from projections.view import View
 
 DIFF_TRIES: Final = 20
-BUILD_EVENTS: Final = 20_000
+BUILD_EVENTS: Final = 16_000
+INDEXES_AT_ONCE: Final = 2
+STEPS_WITHOUT_COLLECTOR: Final = 10
 BUSY_EVENTS_A_SECOND: Final = 1_000.0
 """At so many appended events a second, or more, a rebuild rests for as long as it works."""
 LONGEST_REST_SECONDS: Final = 1.0
@@ -84,6 +92,7 @@ class Builder:
             if switch:
                 self._switch_all(built)
         finally:
+            self._advancer.abandon()
             for lock in locks:
                 lock.give_back()
         seconds = time.monotonic() - started
@@ -150,11 +159,25 @@ class Builder:
         for each in begun:
             self._feed.check(each.position, each.anchor)
         reached = self._reach(begun, locks, report, started)
-        for each in reached:
-            with self._database.write() as connection:
-                view = type(self._views[each.view])
-                create_indexes(connection, view, each.generation, on_postgres=self._database.on_postgres)
+        self._index(reached)
         return self._reach(reached, locks, report, started)
+
+    def _index(self, built: Sequence[Generation]) -> None:
+        """Make all indexes; on PostgreSQL two at a time, for one session leaves cores idle."""
+        shapes = [(type(self._views[each.view]), each.generation) for each in built]
+        at_once = INDEXES_AT_ONCE if self._database.on_postgres else 1
+        with ThreadPoolExecutor(at_once, thread_name_prefix="projections-index") as pool:
+            list(pool.map(self._index_one, [index for shape in shapes for index in indexes(*shape)]))
+            if self._database.on_postgres:
+                list(pool.map(self._gather_statistics, shapes))
+
+    def _index_one(self, index: Index) -> None:
+        with self._database.write() as connection:
+            create_index(connection, index, on_postgres=self._database.on_postgres)
+
+    def _gather_statistics(self, shape: tuple[type[View[Any]], int]) -> None:
+        with self._database.write() as connection:
+            gather_statistics(connection, *shape)
 
     def _reach(
         self, standing: list[Generation], locks: Sequence[WorkLock], report: Report | None, started: float
@@ -162,18 +185,29 @@ class Builder:
         """Advance all to the head, those furthest behind first."""
         first = min(each.position for each in standing)
         head = self._feed.head()
-        while (place := min(each.position for each in standing)) < head:
-            group = [each for each in standing if each.position == place]
-            others = [each for each in standing if each.position > place]
-            upto = min((each.position for each in others), default=head)
-            began, before = time.monotonic(), self._feed.head()
-            standing = [*self._advancer.step(group, upto, self._limit, ahead=True), *others]
-            worked = time.monotonic() - began
-            time.sleep(breath(worked, self._feed.head() - before, on_postgres=self._database.on_postgres))
-            for lock in locks:
-                lock.take()
-            self._tell(report, standing, head, min(each.position for each in standing) - first, started)
+        while min(each.position for each in standing) < head:
+            with without_collector(), quick_turns():
+                for _ in range(STEPS_WITHOUT_COLLECTOR):
+                    standing = self._advance(standing, head, locks)
+                    self._tell(report, standing, head, min(each.position for each in standing) - first, started)
+                    if min(each.position for each in standing) >= head:
+                        break
+        self._advancer.settle()
         return standing
+
+    def _advance(self, standing: list[Generation], head: int, locks: Sequence[WorkLock]) -> list[Generation]:
+        """Advance those furthest behind by one step, make room for writers, and prolong the locks."""
+        place = min(each.position for each in standing)
+        group = [each for each in standing if each.position == place]
+        others = [each for each in standing if each.position > place]
+        upto = min((each.position for each in others), default=head)
+        began, before = time.monotonic(), self._feed.head()
+        moved = self._advancer.stream(group, upto, self._limit)
+        worked = time.monotonic() - began
+        time.sleep(breath(worked, self._feed.head() - before, on_postgres=self._database.on_postgres))
+        for lock in locks:
+            lock.take()
+        return [*moved, *others]
 
     @staticmethod
     def _tell(report: Report | None, standing: list[Generation], head: int, done: int, started: float) -> None:

@@ -1,13 +1,13 @@
 """The view `decisions`: everything that was decided about requests, by whom, when and why; one row per event."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import BigInteger, Column, Text
 
 from governance.event_store.registry import EVENTS
 from projections.about import FIELDS, UNKNOWN, about, columns
-from projections.events import AnyEvent
+from projections.events import FACTS, AnyEvent
 from projections.filters import Fields, Plain, Words
 from projections.labels import folded
 from projections.tables import KEY, POSITION, Key, Moment, ViewTable, stored_moment
@@ -112,24 +112,28 @@ def _why(event: AnyEvent) -> str | None:
     if event.topic == "ApprovalRejected":
         rejection = event.data.rejection
         return str(rejection.message or rejection.code)
-    for name in ("reason", "comment", "text", "error"):
-        found = getattr(event.data, name, None)
+    for name in _WORDS.get(event.topic, ()):
+        found = getattr(event.data, name)
         if found:
             return str(found)
     return None
 
 
+_WORDS: Final = {
+    topic: tuple(name for name in ("reason", "comment", "text", "error") if hasattr(part, name))
+    for topic, part in FACTS.items()
+}
+"""In which fields events say why."""
+
+
 def _code(event: AnyEvent) -> str | None:
-    code: str | None = None
-    match event.topic:
-        case "VersionResolved":
-            code = event.data.outcome
-        case "Rejected":
-            code = event.data.code
-        case "ApprovalRejected":
-            code = event.data.rejection.code
-        case "Compensated":
-            code = event.data.kind
-        case _:
-            pass
-    return code
+    code = _CODES.get(event.topic)
+    return None if code is None else code(event.data)
+
+
+_CODES: Final[dict[str, Callable[[Any], str]]] = {
+    "VersionResolved": lambda data: data.outcome,
+    "Rejected": lambda data: data.code,
+    "ApprovalRejected": lambda data: data.rejection.code,
+    "Compensated": lambda data: data.kind,
+}

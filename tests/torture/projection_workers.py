@@ -1,6 +1,7 @@
 """What the processes of the projection tests do: write, or run views, until they are killed."""
 
 from projections import Projections
+from projections import rebuild as rebuilding
 from tests.histories import Play
 from tests.processes import reach
 
@@ -21,7 +22,9 @@ def catch_up(url: str, batch: int) -> None:
 
 
 def rebuild(url: str) -> None:
-    """Rebuild everything, again and again."""
+    """Rebuild everything, again and again, in pages so small that one is always stored while the next is folded."""
+    for name in ("BUILD_EVENTS", "SQLITE_BUILD_EVENTS"):
+        setattr(rebuilding, name, 20)
     with Projections.open(url) as projections:
         reach("open")
         while True:
