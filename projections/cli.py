@@ -21,6 +21,7 @@ OneOrAll = Annotated[str | None, typer.Argument(metavar="[VIEW]", help="Only thi
 Position = Annotated[int, typer.Argument(metavar="POSITION", help="The position of the parked event.")]
 Once = Annotated[bool, typer.Option("--once", help="Catch up with the log and end.", show_default=False)]
 Switch = Annotated[bool, typer.Option(help="Make the new rows the live ones at the end.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="PostgreSQL: share the views among N processes.")]
 Diff = Annotated[bool, typer.Option(help="Show how the new rows differ from the live ones.")]
 
 
@@ -72,13 +73,14 @@ def rebuild(
     names: Annotated[list[str] | None, typer.Argument(metavar="[VIEW]...", help="Which views; all if none.")] = None,
     switch: Switch = True,
     diff: Diff = True,
+    jobs: Jobs = 1,
 ) -> Told:
     """Build views anew beside the live ones, show the difference, and switch. Can be stopped and taken up again."""
     from projections.reports import difference_lines, progress
 
     with where.projections() as projections:
         with progress() as report:
-            built = projections.rebuild(*(names or ()), switch=False, report=report)
+            built = projections.rebuild(*(names or ()), switch=False, report=report, jobs=jobs)
         live = {each.view for each in projections.status() if each.health != "not built"}
         differences = [projections.diff(each.view) for each in built if diff and each.view in live]
         for each in built if switch else ():

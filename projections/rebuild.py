@@ -15,6 +15,7 @@ from projections.errors import ViewBusyError, ViewNotBuiltError
 from projections.feed import Feed
 from projections.generations import (
     Generation,
+    Standing,
     check_definition,
     create,
     create_index,
@@ -92,19 +93,18 @@ class Builder:
             if switch:
                 self._switch_all(built)
         finally:
-            self._advancer.abandon()
             for lock in locks:
                 lock.give_back()
         seconds = time.monotonic() - started
         return tuple(Rebuilt(each.view, each.generation, each.position, seconds, switch) for each in built)
 
-    def switch(self, name: str) -> Generation:
-        """Make the generation that was built the live one."""
-        return self._make_live(name, "building")
+    def switch(self, *names: str) -> list[Generation]:
+        """Make the generations that were built the live ones, all at once."""
+        return self._make_live(names, "building")
 
     def rollback(self, name: str) -> Generation:
         """Make the generation that was live before the live one again, brought up to date first."""
-        return self._make_live(name, "kept")
+        return self._make_live([name], "kept")[0]
 
     def diff(self, name: str) -> Comparison:
         """Return how the newest generation beside the live one differs from it, both at one place if possible."""
@@ -132,15 +132,18 @@ class Builder:
         self._advancer.forget(*(each.key for each in found))
         return len(found)
 
-    def _make_live(self, name: str, status: Any) -> Generation:
-        with self._database.read() as connection:
-            found = of(generations(connection, name), status)
-        if found is None:
-            raise _nothing_beside(name)
-        check_definition(found, type(self._views[name]))
-        reached = self._reach([found], [], None, time.monotonic())
+    def _make_live(self, names: Sequence[str], status: Standing) -> list[Generation]:
+        found = []
+        for name in names:
+            with self._database.read() as connection:
+                one = of(generations(connection, name), status)
+            if one is None:
+                raise _nothing_beside(name)
+            check_definition(one, type(self._views[name]))
+            found.append(one)
+        reached = self._reach(found, [], None, time.monotonic())
         self._switch_all(reached)
-        return reached[0]
+        return reached
 
     def _begin(self, name: str) -> Generation:
         """Return the build to take up again, or a new one in place of one that does not fit any more."""
@@ -185,14 +188,17 @@ class Builder:
         """Advance all to the head, those furthest behind first."""
         first = min(each.position for each in standing)
         head = self._feed.head()
-        while min(each.position for each in standing) < head:
-            with without_collector(), quick_turns():
-                for _ in range(STEPS_WITHOUT_COLLECTOR):
-                    standing = self._advance(standing, head, locks)
-                    self._tell(report, standing, head, min(each.position for each in standing) - first, started)
-                    if min(each.position for each in standing) >= head:
-                        break
-        self._advancer.settle()
+        try:
+            while min(each.position for each in standing) < head:
+                with without_collector(), quick_turns():
+                    for _ in range(STEPS_WITHOUT_COLLECTOR):
+                        standing = self._advance(standing, head, locks)
+                        self._tell(report, standing, head, min(each.position for each in standing) - first, started)
+                        if min(each.position for each in standing) >= head:
+                            break
+            self._advancer.settle()
+        finally:
+            self._advancer.abandon()
         return standing
 
     def _advance(self, standing: list[Generation], head: int, locks: Sequence[WorkLock]) -> list[Generation]:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from threading import Event as Flag
 from types import TracebackType
 from typing import Any, Final, Self
 
-from governance.domain.errors import GovernanceError, StoreUnavailableError
+from governance.domain.errors import ConfigurationError, GovernanceError, StoreUnavailableError
 from governance.event_store.connect import open_recorder
 from governance.event_store.log import EventLog, translated_errors
 from governance.event_store.settings import RecorderSettings
@@ -20,6 +22,7 @@ from projections.loading import by_name
 from projections.locks import WorkLock
 from projections.parking import ParkedEvent, Retry, parked_events, skip
 from projections.rebuild import Builder, Rebuilt, Report
+from projections.shares import Watch, rebuild_shared, shared
 from projections.status import Status, note_error, statuses
 from projections.view import View
 from projections.views import VIEWS
@@ -36,7 +39,9 @@ class Projections:
         self, url: str, views: Iterable[type[View[Any]]] = VIEWS, settings: RecorderSettings | None = None
     ) -> None:
         settings = settings or RecorderSettings(create_schema=False)
-        self._views: Mapping[str, View[Any]] = {name: view() for name, view in by_name(views).items()}
+        found = by_name(views)
+        self._again = partial(type(self).open, url, views=tuple(found.values()), settings=settings)
+        self._views: Mapping[str, View[Any]] = {name: view() for name, view in found.items()}
         self._database = Database(url, settings.database_schema)
         with translated_errors():
             self._log = EventLog(open_recorder(url, settings=settings))
@@ -87,17 +92,31 @@ class Projections:
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
         self.release()
 
-    def rebuild(self, *names: str, switch: bool = True, report: Report | None = None) -> tuple[Rebuilt, ...]:
+    def rebuild(
+        self, *names: str, switch: bool = True, report: Report | None = None, jobs: int = 1
+    ) -> tuple[Rebuilt, ...]:
         """Build new generations of views (all, if none is named) beside the live ones and make them the live ones.
 
         All views asked for are built in one pass over the log. A build that was broken off is taken up again. With
-        `switch=False` the new generations stay beside the live ones. `report` is told how far it is.
+        `switch=False` the new generations stay beside the live ones. `report` is told how far it is. Up to `jobs`
+        processes share the views, each with a pass of its own; on SQLite, where only one can write, one does it all.
         """
-        return self._builder.rebuild(self._known(names), switch=switch, report=report)
+        chosen = self._known(names)
+        if jobs < 1:
+            msg = f"a rebuild takes at least one process, not {jobs}"
+            raise ConfigurationError(msg)
+        if jobs == 1 or len(chosen) == 1 or not self._database.on_postgres:
+            return self._builder.rebuild(chosen, switch=switch, report=report)
+        watch = Watch(self._database, chosen, self._feed.head(), report)
+        built = {each.view: each for each in rebuild_shared(self._again, shared(self._views, chosen, jobs), watch.look)}
+        if switch:
+            for each in self._builder.switch(*chosen):
+                built[each.view] = replace(built[each.view], position=each.position, switched=True)
+        return tuple(built[name] for name in chosen)
 
     def switch(self, name: str) -> Generation:
         """Make the generation that was built beside the live one the live one; ViewNotBuiltError if there is none."""
-        return self._builder.switch(self._names(name)[0])
+        return self._builder.switch(*self._names(name))[0]
 
     def rollback(self, name: str) -> Generation:
         """Make the generation that was live before the live one again; ViewNotBuiltError if it was dropped."""

@@ -55,6 +55,8 @@ class View(ABC, Generic[S]):
     The first is the order of a list that is not asked for another; `newest_first` turns it round.
     """
     newest_first: ClassVar[bool] = True
+    weight: ClassVar[float] = 1.0
+    """How much of a rebuild's work the view is, beside others, when several processes share it."""
 
     @abstractmethod
     def begin(self, stream: str) -> S:

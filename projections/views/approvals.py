@@ -72,6 +72,7 @@ class Approvals(View[Asked]):
     """One row per requirement; beside it who is entitled to decide, and who has decided how."""
 
     name: ClassVar[str] = "approvals"
+    weight: ClassVar[float] = 3.0
     version: ClassVar[int] = 2
     newest_first: ClassVar[bool] = False
     tables: ClassVar[tuple[ViewTable, ...]] = (

@@ -47,6 +47,7 @@ class Decisions(View[Known]):
     """One row per event of a request."""
 
     name: ClassVar[str] = "decisions"
+    weight: ClassVar[float] = 3.5
     remembers = "first"
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(

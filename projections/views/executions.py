@@ -77,6 +77,7 @@ class Executions(View[Tried]):
     """One row per attempt; the contracts of its effects beside it."""
 
     name: ClassVar[str] = "executions"
+    weight: ClassVar[float] = 1.5
     topics: ClassVar[frozenset[str] | None] = frozenset(
         {"Created", "Amended", "Approved", "VersionResolved", "Executed", "ExecutionFailed", "Rejected"},
     )

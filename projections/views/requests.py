@@ -76,6 +76,7 @@ class Requests(View[Request]):
     """One row per request; its labels (tags, open requirements, metadata, effects) in a table beside it."""
 
     name: ClassVar[str] = "requests"
+    weight: ClassVar[float] = 3.0
     tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(
             "requests",

@@ -37,6 +37,7 @@ class States(View[Latest]):
     """One row per state."""
 
     name: ClassVar[str] = "states"
+    weight: ClassVar[float] = 0.5
     category: ClassVar[str] = STATE
     topics: ClassVar[frozenset[str] | None] = frozenset({"StateChanged", "ExternalStateChanged"})
     remembers = "nothing"

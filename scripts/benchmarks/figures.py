@@ -42,6 +42,13 @@ _VIEWS = (
     Figure(
         "rebuild of all views, one process ÷ the library's runner", _REBUILDS, projections.ALL, projections.LIBRARY, 25
     ),
+    Figure(
+        "rebuild of all views, two processes ÷ the library's runner",
+        _REBUILDS,
+        projections.TWO,
+        projections.LIBRARY,
+        35,
+    ),
     Figure("catching up in batches ÷ the library's runner", _REBUILDS, projections.CATCH_UP, projections.LIBRARY, 40),
     Figure("rebuild of requests, SQLite ÷ PostgreSQL", _REBUILDS, projections.ONE_SQLITE, projections.ONE, 0.5),
     Figure("rebuild, 10 M events ÷ 1 M", projections.GROWTH, "10,000,000 events", "1,000,000 events", 0.8),

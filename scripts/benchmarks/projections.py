@@ -14,6 +14,7 @@ LIBRARY_EVENTS = 30_000
 LIBRARY = "library's ProjectionRunner, a transaction per event"
 ONE = "ours, rebuild of requests"
 ALL = "ours, rebuild of all views in one pass"
+TWO = "ours, rebuild of all views, two processes"
 CATCH_UP = "ours, requests caught up in batches of 5,000"
 ONE_SQLITE = "ours, rebuild of requests, SQLite"
 ALL_SQLITE = "ours, rebuild of all views in one pass, SQLite"
@@ -47,6 +48,7 @@ def rebuilds(url: str, store: str, file: str, seconds: float) -> Table:
         LIBRARY: partial(projections_peer.projected, environment(url), seconds),
         ONE: partial(measured, "rebuild", store, "requests"),
         ALL: partial(measured, "rebuild", store),
+        TWO: partial(measured, "rebuild_by_two", store),
         CATCH_UP: partial(measured, "catch_up", store, "requests"),
         ONE_SQLITE: partial(measured, "rebuild", file, "requests"),
         ALL_SQLITE: partial(measured, "rebuild", file),
