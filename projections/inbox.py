@@ -26,7 +26,7 @@ from governance.domain.actors import Actor
 from projections.conditions import can_be
 from projections.database import Database
 from projections.paging import Page, check_limit, read_cursor
-from projections.reading import Found, Reader
+from projections.reading import Found, Reader, named
 from projections.writing import among
 
 MOST_BRANCHES: Final = 60
@@ -52,7 +52,7 @@ def inbox(
         beyond = read_cursor(scope, after, sort, main)[0] if after is not None else 0
         values: dict[str, Any] = {"people": sorted(actor.people), "beyond": beyond, "now": now, "rows": rows}
         of_view = (main, tables["approvals_entitled"], tables["approvals_votes"])
-        found = connection.execute(_query(database, of_view, actor, values), values).mappings().all()
+        found = named(connection.execute(_query(database, of_view, actor, values), values))
     return reader.cut(found, limit, sort, scope, generation.position)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ClauseElement, Connection, Executable, FromClause, Select, Table, func, literal, select
+from sqlalchemy import ClauseElement, Connection, Executable, FromClause, Result, Select, Table, func, literal, select
 from sqlalchemy.ext.compiler import compiles
 
 from governance.domain.errors import InputError
@@ -72,7 +72,7 @@ class Reader:
             query, ordered = self._made(connection, ask.where, sort, generation, scope)
             if ask.after is not None:
                 query = query.where(sort.after(ordered, read_cursor(scope, ask.after, sort, main)))
-            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+            rows = named(connection.execute(query.limit(limit + 1)))
         return self.cut(rows, limit, sort, scope, generation.position)
 
     def cut(self, rows: Any, limit: int, sort: Sort, scope: str, position: int) -> Page[Found]:
@@ -182,6 +182,12 @@ class Reader:
         some = select(func.count()).select_from(query.limit(MOST_COUNTED + 1).subquery())
         counted = connection.scalar(some) or 0
         return Count(counted, counted <= MOST_COUNTED, generation.position)
+
+
+def named(result: Result[Any]) -> list[dict[str, Any]]:
+    """Return the rows by the names of their columns: dictionaries are read quicker than what looks like them."""
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 class _Explain(Executable, ClauseElement):

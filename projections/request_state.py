@@ -8,7 +8,7 @@ from projections.labels import folded, label, pair
 from projections.progress import Progress
 from projections.tables import json_text, stored_moment
 from projections.view import Row
-from projections.vocabulary import RISKS, SCOPES, bit
+from projections.vocabulary import DECISION_BITS, RISKS, SCOPES
 
 
 class Request:
@@ -51,7 +51,7 @@ class Request:
         self.position = event.position
         self.version = event.version
         self.updated_at = event.at
-        self.decisions |= bit(event.topic)
+        self.decisions |= DECISION_BITS.get(event.topic, 0)
         self.progress.apply(event)
         step = _STEPS.get(event.topic)
         if step is not None:

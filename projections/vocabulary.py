@@ -21,8 +21,3 @@ _DECISIONS: Final = (
 """New names go to the end: rows hold the places."""
 
 DECISION_BITS: Final[dict[str, int]] = {name: 1 << place for place, name in enumerate(_DECISIONS)}
-
-
-def bit(decision: str) -> int:
-    """Return the bit of a decision, 0 for one without."""
-    return DECISION_BITS.get(decision, 0)
