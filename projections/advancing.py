@@ -88,7 +88,8 @@ class Advancer:
     def settle(self) -> bool:
         """Wait until all is stored; return whether that was what was folded, and not less because events were parked.
 
-        In the second case nothing is kept of the streams. Raises what went wrong.
+        In the second case nothing is kept of streams, for what was folded behind it counts on what was not stored.
+        Raises what went wrong.
         """
         if self._storing is None:
             return True
@@ -98,12 +99,13 @@ class Advancer:
         try:
             stored.result()
         except RowsRefusedError as error:
+            self.forget()
             end, standing = folded.page[-1][0], self._narrow_down(folded, error)
             while standing[0].position < end:
                 standing = self.step(standing, end, len(folded.page))
             return False
         except BaseException:
-            self._forget(folded.group)
+            self.forget()
             raise
         return True
 

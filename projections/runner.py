@@ -40,7 +40,7 @@ class Projections:
     ) -> None:
         settings = settings or RecorderSettings(create_schema=False)
         found = by_name(views)
-        self._again = partial(type(self).open, url, views=tuple(found.values()), settings=settings)
+        self._opener = partial(type(self).open, url, views=tuple(found.values()), settings=settings)
         self._views: Mapping[str, View[Any]] = {name: view() for name, view in found.items()}
         self._database = Database(url, settings.database_schema)
         with translated_errors():
@@ -108,7 +108,9 @@ class Projections:
         if jobs == 1 or len(chosen) == 1 or not self._database.on_postgres:
             return self._builder.rebuild(chosen, switch=switch, report=report)
         watch = Watch(self._database, chosen, self._feed.head(), report)
-        built = {each.view: each for each in rebuild_shared(self._again, shared(self._views, chosen, jobs), watch.look)}
+        built = {
+            each.view: each for each in rebuild_shared(self._opener, shared(self._views, chosen, jobs), watch.look)
+        }
         if switch:
             for each in self._builder.switch(*chosen):
                 built[each.view] = replace(built[each.view], position=each.position, switched=True)
@@ -263,7 +265,7 @@ class Projections:
         return self._known(() if name is None else (name,))
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
-        chosen = tuple(names) or tuple(self._views)
+        chosen = tuple(dict.fromkeys(names)) or tuple(self._views)
         for name in chosen:
             if name not in self._views:
                 msg = f"there is no view {name!r} (there are: {', '.join(self._views)})"

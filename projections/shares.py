@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from governance.domain.errors import GovernanceError
 from projections.database import Database
 from projections.errors import ProjectionError
-from projections.generations import generations, of
+from projections.generations import generations
 from projections.rebuild import Building, Rebuilt, Report
 from projections.view import View
 
@@ -23,18 +23,18 @@ _PROCESSES: Final = get_context("spawn")
 """Not forked: a child must not inherit connections."""
 
 
-Again = Callable[[], "Projections"]
+Opener = Callable[[], "Projections"]
 """Opens the same views in another process, where their classes have to be importable."""
 
 
 class Share:
     """A process that builds some of the views and ends."""
 
-    def __init__(self, again: Again, names: Sequence[str]) -> None:
+    def __init__(self, opener: Opener, names: Sequence[str]) -> None:
         self.answer, there = _PROCESSES.Pipe(duplex=False)
         self._names = tuple(names)
         self._process = _PROCESSES.Process(
-            target=build, args=(again, self._names, there, os.getpid()), name="projections-rebuild", daemon=True
+            target=build, args=(opener, self._names, there, os.getpid()), name="projections-rebuild", daemon=True
         )
         self._process.start()
         there.close()
@@ -75,9 +75,8 @@ class Watch:
         if self._report is None:
             return
         with self._database.read() as connection:
-            found = [of(generations(connection, name), "building") for name in self._names]
-        places = [each.position for each in found if each is not None]
-        if len(places) < len(found) or min(places) == self._told:
+            places = [each.position for each in generations(connection, *self._names) if each.status == "building"]
+        if len(places) < len(self._names) or min(places) == self._told:
             return
         place, seconds = min(places), time.monotonic() - self._began
         self._told = place
@@ -96,7 +95,7 @@ def shared(views: Mapping[str, View[Any]], names: Sequence[str], jobs: int) -> l
     return lots
 
 
-def rebuild_shared(again: Again, lots: Sequence[Sequence[str]], look: Callable[[], None]) -> tuple[Rebuilt, ...]:
+def rebuild_shared(opener: Opener, lots: Sequence[Sequence[str]], look: Callable[[], None]) -> tuple[Rebuilt, ...]:
     """Build each lot in a process of its own and return all that was built, which is not live yet.
 
     `look` is called four times a second. After an error of one, or of `look`, all are ended.
@@ -104,7 +103,7 @@ def rebuild_shared(again: Again, lots: Sequence[Sequence[str]], look: Callable[[
     shares: list[Share] = []
     built: list[Rebuilt] = []
     try:
-        shares += (Share(again, names) for names in lots)
+        shares += (Share(opener, names) for names in lots)
         waiting: dict[Any, Share] = {share.answer: share for share in shares}
         while waiting:
             for answer in wait(list(waiting), LOOK_SECONDS):
@@ -116,7 +115,7 @@ def rebuild_shared(again: Again, lots: Sequence[Sequence[str]], look: Callable[[
     return tuple(built)
 
 
-def build(again: Again, names: Sequence[str], answer: "Connection[Any, Any]", parent: int) -> None:
+def build(opener: Opener, names: Sequence[str], answer: "Connection[Any, Any]", parent: int) -> None:
     """Build the views and tell what came of it; ends by itself when the process that asked for it is gone."""
 
     def check(building: Building) -> None:
@@ -126,7 +125,7 @@ def build(again: Again, names: Sequence[str], answer: "Connection[Any, Any]", pa
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     told: Any
     try:
-        with again() as projections:
+        with opener() as projections:
             told = projections.rebuild(*names, switch=False, report=check)
     except GovernanceError as error:
         told = error

@@ -180,9 +180,8 @@ class PlanningAgendaEngine(AgendaEngine):
         except (StoreUnavailableError, OutcomeUnknownError):
             raise
         except Exception:
-            return [None] * len(
-                plans
-            )  # one of them can never be stored: performing each says which, and does the others
+            # One of them can never be stored: performing each says which, and does the others.
+            return [None] * len(plans)
 
     @abstractmethod
     def planned(self, entry: Entry, now: datetime) -> Planned | None:

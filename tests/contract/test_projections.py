@@ -78,7 +78,7 @@ class Streams(View[list[Any]]):
     name = "streams"
     broken: Callable[[AnyEvent], bool] = staticmethod(lambda event: False)
     value: Callable[[str], str] = staticmethod(lambda value: value)
-    tables = (
+    tables: ClassVar[tuple[ViewTable, ...]] = (
         ViewTable(
             "streams",
             (Column("request_id", KEY), Column("events", POSITION), Column("last_by", KEY)),

@@ -73,6 +73,14 @@ def test_what_was_built_by_several_stays_beside_the_live_rows_until_it_is_switch
     assert projections.switch("requests").generation == 2
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_view_that_is_named_twice_is_built_once(projections: Projections, store_url: str, jobs: int) -> None:
+    live = tables_of(store_url)
+    built = projections.rebuild("requests", "states", "requests", jobs=jobs)
+    assert [each.view for each in built] == ["requests", "states"]
+    assert tables_of(store_url) == live
+
+
 def test_one_process_at_least(projections: Projections) -> None:
     with pytest.raises(ConfigurationError, match="at least one process, not 0"):
         projections.rebuild(jobs=0)

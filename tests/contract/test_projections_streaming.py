@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import update
@@ -14,7 +15,7 @@ from projections.database import Database
 from projections.errors import LostRaceError
 from projections.events import AnyEvent
 from projections.rebuild import Building, Report
-from projections.tables import GENERATIONS
+from projections.tables import GENERATIONS, ViewTable
 from projections.writing import write_batch
 from tests.contract.test_projections import Streams
 from tests.contract.test_projections_equality import tables_of
@@ -38,6 +39,20 @@ def play(store_url: str) -> Iterator[Play]:
 
 class BrokenOffError(Exception):
     """What a report raises to break a rebuild off."""
+
+
+class Ahead(Streams):
+    """The same rows, of a view that is ahead of the other."""
+
+    name = "ahead"
+    tables: ClassVar[tuple[ViewTable, ...]] = (replace(Streams.tables[0], name="ahead"),)
+
+    def apply(self, state: list[Any], event: AnyEvent, rows: Rows) -> None:
+        del event, rows
+        state[1] += 1
+
+    def settle(self, state: list[Any], rows: Rows) -> None:
+        rows.add("ahead", (*state[:2], ""))
 
 
 def after(pages: int) -> Report:
@@ -177,3 +192,32 @@ def test_a_page_that_could_not_be_stored_counts_once(
                 continue
             break
         check(projections, Streams, play, store_url, set())
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_view_that_joins_behind_a_page_that_is_not_stored_takes_its_own_page_in_once(
+    play: Play, store_url: str, picky: type[Streams], poison: set[int], away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = next(place // PAGE for place, event in enumerate(play.history()) if event.position in poison)
+    with Projections.open(store_url, views=(*VIEWS, picky, Ahead)) as projections:
+        with pytest.raises(BrokenOffError):
+            projections.rebuild("ahead", report=after(first + 1))
+        tries = count(1)
+
+        def away_once(*given: Any) -> None:
+            if away and next(tries) == first + 1:
+                raise StoreUnavailableError("the database is away")
+            write_batch(*given)
+
+        monkeypatch.setattr("projections.advancing.write_batch", away_once)
+        if away:
+            with pytest.raises(StoreUnavailableError):
+                projections.rebuild("streams", "ahead")
+        projections.rebuild("streams", "ahead")
+        check(projections, picky, play, store_url, poison)
+    taken = [each for each in play.history() if each.stream.startswith("mutationRequest-")]
+    with Views.open(store_url, views=(*VIEWS, Ahead)) as views:
+        rows = views.rows("ahead", limit=1_000).items
+    assert {row["request_id"]: row["events"] for row in rows} == Counter(
+        each.stream.partition("-")[2] for each in taken
+    )
